@@ -1,0 +1,189 @@
+"""The one place that decides what an error becomes: raised, warned or logged.
+
+The only module of the package in which a broad ``except`` is allowed.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+from ml_dash import exceptions as errors
+from ml_dash._base.settings import ERROR_MODE
+
+_PACKAGE_DIR = str(Path(__file__).resolve().parent.parent) + os.sep
+_LOGGER_BY_DOMAIN = (
+    (errors.TokenStoreError, "ml_dash.auth"),
+    (errors.StoreError, "ml_dash.store"),
+    (errors.FileAccessError, "ml_dash.store"),
+    (errors.RemoteClientError, "ml_dash.client"),
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ErrorHandlingMode(Enum):
+    """What happens to errors that do not have to stop the program."""
+
+    STRICT = "strict"
+    """Raise every error."""
+    DEFAULT = "default"
+    """Raise critical errors; warn of, and log, the rest."""
+    PERMISSIVE = "permissive"
+    """Raise critical errors; warn of possible data loss; log the rest."""
+
+    @classmethod
+    def parse(cls, value: str | ErrorHandlingMode) -> ErrorHandlingMode:
+        """Read a mode from its name.
+
+        Raises:
+            ConfigurationError: ``value`` names no mode.
+        """
+        if isinstance(value, cls):
+            return value
+        for mode in cls:
+            if isinstance(value, str) and value.strip().lower() == mode.value:
+                return mode
+        names = ", ".join(mode.value for mode in cls)
+        raise errors.ConfigurationError(
+            f"Unknown error mode {value!r}", hint=f"Use one of: {names}", context={"value": value}
+        )
+
+
+_process_mode: ErrorHandlingMode | None = None
+_scoped_mode: ContextVar[ErrorHandlingMode | None] = ContextVar("ml_dash_error_mode", default=None)
+
+
+def set_error_mode(mode: str | ErrorHandlingMode | None) -> None:
+    """Set the error mode of runs that this process builds from now on.
+
+    Args:
+        mode: ``"strict"``, ``"default"``, ``"permissive"`` or the enum; None takes the setting back.
+
+    Raises:
+        ConfigurationError: ``mode`` names no mode.
+    """
+    global _process_mode
+    _process_mode = None if mode is None else ErrorHandlingMode.parse(mode)
+
+
+class error_mode:  # noqa: N801 - used like a function: `with error_mode("strict"):`
+    """Set the error mode for a block or a function; usable with ``with`` and as a decorator.
+
+    Raises:
+        ConfigurationError: ``mode`` names no mode.
+    """
+
+    def __init__(self, mode: str | ErrorHandlingMode) -> None:
+        self._mode = ErrorHandlingMode.parse(mode)
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> ErrorHandlingMode:
+        self._tokens.append(_scoped_mode.set(self._mode))
+        return self._mode
+
+    def __exit__(self, *exc_info: object) -> None:
+        _scoped_mode.reset(self._tokens.pop())
+
+    def __call__(self, func: F) -> F:
+        mode = self._mode
+
+        @functools.wraps(func)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with error_mode(mode):
+                return func(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+
+def current_mode(explicit: str | ErrorHandlingMode | None = None) -> ErrorHandlingMode:
+    """Return the mode in force: explicit > block > process > environment > ``default``.
+
+    Raises:
+        ConfigurationError: a given value names no mode.
+    """
+    if explicit is not None:
+        return ErrorHandlingMode.parse(explicit)
+    chosen = _scoped_mode.get() or _process_mode
+    if chosen is not None:
+        return chosen
+    from_env = os.environ.get(ERROR_MODE)
+    return ErrorHandlingMode.parse(from_env) if from_env else ErrorHandlingMode.DEFAULT
+
+
+def handle_error(
+    error: BaseException, context: str, mode: str | ErrorHandlingMode | None = None
+) -> None:
+    """Decide what ``error`` becomes: raised, or warned of and logged.
+
+    Args:
+        error: What happened. An error that is not of ml-dash counts as possible data loss.
+        context: What was being done, as in "writing a log line".
+        mode: The error mode of the run; the mode in force when omitted.
+
+    Raises:
+        MLDashError: ``error``, when its severity and the mode say so.
+        KeyboardInterrupt, SystemExit, GeneratorExit: always passed on.
+    """
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+        raise error
+    if not isinstance(error, errors.MLDashError):
+        error = errors.DataLossError(
+            f"Unexpected {type(error).__name__} while {context}: {error}", cause=error
+        )
+    resolved = current_mode(mode)
+    recoverable = isinstance(error, errors.RecoverableError)
+    must_raise = not recoverable and not isinstance(error, errors.DataLossError)
+    if must_raise or resolved is ErrorHandlingMode.STRICT:
+        raise error
+    level = logging.WARNING if recoverable else logging.ERROR
+    log_error(error, context, level)
+    if not recoverable:
+        warn_user(f"{error} (while {context})", errors.DataLossWarning)
+    elif resolved is ErrorHandlingMode.DEFAULT:
+        warn_user(f"{error} (while {context})", errors.RecoverableWarning)
+
+
+def log_error(error: BaseException, context: str, level: int = logging.ERROR) -> None:
+    """Log an error with its traceback and its facts as structured fields."""
+    name = next((log for kind, log in _LOGGER_BY_DOMAIN if isinstance(error, kind)), "ml_dash")
+    extra: dict[str, Any] = {"ml_dash_operation": context}
+    if isinstance(error, errors.MLDashError):
+        extra |= {"ml_dash_code": error.code, "ml_dash_context": error.context}
+    logging.getLogger(name).log(level, "While %s: %s", context, error, exc_info=error, extra=extra)
+
+
+@contextmanager
+def recording(context: str, mode: str | ErrorHandlingMode | None = None) -> Iterator[None]:
+    """Run a block whose failure goes to :func:`handle_error` instead of to the caller."""
+    try:
+        yield
+    except Exception as error:
+        handle_error(error, context, mode)
+
+
+def user_frame() -> FrameType | None:
+    """Return the innermost frame that is not code of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE_DIR):
+        frame = frame.f_back
+    return frame
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn, attributed to the user's line, and never folded by Python's once-per-place rule."""
+    frame = user_frame()
+    filename, line = ("<unknown>", 0) if frame is None else (
+        frame.f_code.co_filename, frame.f_lineno)
+    module = None if frame is None else frame.f_globals.get("__name__")
+    warnings.warn_explicit(message, category, filename, line, module=module, registry={})
