@@ -1,0 +1,78 @@
+"""A bound on how many files the process keeps open for its streams."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import Protocol
+
+try:
+    from resource import RLIMIT_NOFILE, getrlimit
+except ImportError:  # pragma: no cover - no such platform in CI
+    _SOFT_LIMIT = 512
+else:
+    _SOFT_LIMIT = getrlimit(RLIMIT_NOFILE)[0]
+
+MAX_OPEN = max(16, min(_SOFT_LIMIT // 4, 2048))
+"""A quarter of what the process may open: the training script needs the rest."""
+
+
+class Closeable(Protocol):
+    """Something that holds one descriptor and can give it back for a while."""
+
+    def try_release(self) -> bool:
+        """Close the descriptor unless it is in use; tell whether it is closed now."""
+        ...
+
+
+class Descriptors:
+    """The open streams of this process; a full house evicts one at random.
+
+    Random, because scripts write their metrics round-robin: dropping the least recently used one
+    would always drop the one that is needed next.
+    """
+
+    def __init__(self, max_open: int = MAX_OPEN) -> None:
+        self.max_open = max_open
+        self._open: list[Closeable] = []
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def register(self, stream: Closeable) -> None:
+        """Count a stream that has just opened its file, making room first when needed."""
+        if len(self._open) >= self.max_open:
+            self.evict()
+        with self._lock:
+            self._open.append(stream)
+
+    def forget(self, stream: Closeable) -> None:
+        """Stop counting a stream that has closed its file itself."""
+        with self._lock:
+            if stream in self._open:
+                self._open.remove(stream)
+
+    def evict(self, attempts: int = 8) -> bool:
+        """Close one open stream; False when there is none or all that were tried are in use."""
+        for _ in range(attempts):
+            with self._lock:
+                if not self._open:
+                    return False
+                position = random.randrange(len(self._open))
+                victim = self._open[position]
+                self._open[position] = self._open[-1]
+                self._open.pop()
+            if victim.try_release():
+                return True
+            with self._lock:
+                self._open.append(victim)
+        return False
+
+    def reset_after_fork(self) -> None:
+        """Start empty in a forked child, whatever its parent's threads held."""
+        self._lock = threading.Lock()
+        self._open = []
+
+
+SHARED = Descriptors()
