@@ -1,0 +1,1 @@
+"""Run folders written by real 0.6 releases, and what each of them must contain."""
