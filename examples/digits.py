@@ -1,0 +1,1 @@
+../src/ml_dash/_examples/digits.py

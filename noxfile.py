@@ -1,0 +1,119 @@
+"""Every check of the repository. ``nox`` alone runs what CI runs; ``nox -l`` lists the sessions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+REPORTS = ROOT / ".nox" / "reports"
+CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "types", "layers", "news", "docs", "build", "tests"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False  # a missing Python is named as skipped
+
+
+def _supported_pythons() -> list[str]:
+    """Return the supported releases of Python, the one that runs nox last."""
+    named = set(nox.project.python_versions(PYPROJECT)) | {CURRENT}
+    return sorted(named, key=lambda version: (version == CURRENT, int(version.split(".")[1])))
+
+
+def _let_nox_see_pyenv() -> None:
+    """Append the interpreters that pyenv installed to PATH, whether they are switched on or not."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [os.fspath(folder) for folder in sorted(root.glob("versions/*/bin"), reverse=True)]
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *found])
+
+
+def _group(name: str) -> list[str]:
+    """Return the requirements of a dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def _report(session: nox.Session, name: str) -> str:
+    """Return pytest's option that writes the results where ``.ci/run`` adds them up."""
+    return f"--junit-xml={REPORTS / f'{name}-py{session.python or CURRENT}.xml'}"
+
+
+_let_nox_see_pyenv()
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style and the habits that a linter can see (ruff)."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", *session.posargs)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package (mypy --strict)."""
+    session.install("-e", ".", *_group("types"))
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Check that imports only point down (import-linter)."""
+    session.install("-e", ".", *_group("layers"))
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def news(session: nox.Session) -> None:
+    """Check that the next entry of CHANGELOG.md can be built (towncrier)."""
+    session.install(*_group("news"))
+    session.run("towncrier", "build", "--draft", "--version", PYPROJECT["project"]["version"])
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every example in README, MIGRATION.md, docs/ and the docstrings, and README's demo."""
+    session.install("-e", ".[all]", *_group("test"))
+    session.run("pytest", "tests/docs", _report(session, "docs"), *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheel and sdist, install each into an empty environment, and run the tests there."""
+    session.install(*_group("build"))
+    built = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(built, ignore_errors=True)
+    # Builds the sdist from the tree and the wheel from the sdist: both hold all that is needed.
+    session.run("python", "-m", "build", "--outdir", str(built), str(ROOT), silent=True)
+    for kind, pattern, tests in (("wheel", "*.whl", "tests"), ("sdist", "*.tar.gz", "tests/cli")):
+        _test_installed(session, kind, next(built.glob(pattern)), tests)
+
+
+def _test_installed(session: nox.Session, kind: str, package: Path, tests: str) -> None:
+    """Run tests on an installed package, in a folder that holds the tests and no source."""
+    place = Path(session.create_tmp()) / kind
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(ROOT / "tests", place / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", place)
+    session.run(sys.executable, "-m", "venv", str(place / "env"), external=True)
+    python = str(place / "env" / "bin" / "python")
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    wanted = f"ml-dash[all] @ {package.resolve().as_uri()}"
+    session.run(*pip, wanted, *_group("test"), external=True)
+    without_tree = ("--ignore=tests/docs", "--ignore=tests/repo")
+    with session.chdir(place):
+        session.run(
+            python, "-m", "pytest", tests, *without_tree, _report(session, f"build-{kind}"),
+            external=True,
+        )
+
+
+@nox.session(python=_supported_pythons())
+def tests(session: nox.Session) -> None:
+    """Run the tests on one release of Python."""
+    session.install("-e", ".[all]", *_group("test"))
+    session.run("pytest", "--ignore=tests/docs", _report(session, "tests"), *session.posargs)

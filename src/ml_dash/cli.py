@@ -1,0 +1,157 @@
+"""The ``ml-dash`` program: finds the command, and turns every outcome into an exit code.
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+import click
+
+import ml_dash
+from ml_dash.exceptions import MLDashError
+
+COMMANDS: Final = {
+    "demo": "Train a small model on real data, record it, and read it back.",
+    "version": "Print the version of ml-dash and of Python.",
+}
+"""Every command and its line in ``ml-dash --help``; the module of the same name defines it."""
+
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+
+
+@dataclass
+class _Call:
+    """What the options before or after the command say about this call of the program."""
+
+    debug: bool = False
+
+
+def _remember_debug(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(_Call).debug = True
+
+
+_DEBUG = click.Option(
+    ["--debug"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_remember_debug,
+    help="On failure, also print the traceback.",
+)
+
+
+class _Commands(click.Group):
+    """A group that loads a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"ml_dash.cli_commands.{cmd_name}").command
+        if _DEBUG not in command.params:
+            command.params.append(_DEBUG)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            ctx.fail(f"There is no command {name!r}." + _did_you_mean(name))
+        return super().resolve_command(ctx, args)
+
+
+def _did_you_mean(name: str) -> str:
+    import difflib  # only a typing error needs it
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+@click.group(
+    cls=_Commands,
+    params=[_DEBUG],
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Each command explains itself: ml-dash COMMAND --help.",
+)
+@click.version_option(ml_dash.__version__, prog_name="ml-dash", message="%(prog)s %(version)s")
+@click.pass_context
+def program(context: click.Context) -> None:
+    """Track machine-learning experiments in a folder that keeps everything it accepts."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``ml-dash`` and return its exit code.
+
+    Args:
+        arguments: The words after ``ml-dash``; those of this process when omitted.
+    """
+    call = _Call()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        outcome = program.main(words, prog_name="ml-dash", obj=call, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        return _tell_stopped(error)
+    except MLDashError as error:
+        return _tell_failed(error, call)
+    except Exception as error:
+        return _tell_unexpected(error, call)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _tell_stopped(error: click.Abort) -> int:
+    """Answer Ctrl-C and the end of the input, which click reports alike."""
+    if isinstance(error.__cause__, EOFError):
+        click.echo("Error: the input ended before the question was answered.", err=True)
+        return FAILED
+    click.echo("Interrupted.", err=True)
+    return INTERRUPTED
+
+
+def _tell_failed(error: MLDashError, call: _Call) -> int:
+    """Answer an error that the package foresaw: what happened, what was kept, what to do."""
+    _trace(error, call)
+    rows = {"Error": error.message, "Kept": error.kept, "Hint": error.hint}
+    for name, text in rows.items():
+        if text:
+            click.echo(f"{name}: {text}", err=True)
+    return FAILED
+
+
+def _tell_unexpected(error: Exception, call: _Call) -> int:
+    """Answer an error that nobody foresaw."""
+    _trace(error, call)
+    click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
+    if not call.debug:
+        click.echo("Hint: run the command again with --debug and report what it prints.", err=True)
+    return FAILED
+
+
+def _trace(error: BaseException, call: _Call) -> None:
+    if call.debug:
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
