@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
-from . import old_release
-from .old_release import Release
+from tests.compat import old_release
+from tests.compat.old_release import Release
 
 
 def pytest_configure(config: pytest.Config) -> None:

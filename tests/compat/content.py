@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 _NON_FINITE = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
+_WRITTEN_BY_0_6 = re.compile(rb'\{"\w+": ')
 _FILE_KEYS = ("path", "filename", "description", "tags", "metadata", "sizeBytes", "checksum")
 
 
@@ -41,6 +43,20 @@ def unescaped(value: Any) -> Any:
     return value
 
 
+def blurred(value: Any) -> Any:
+    """Return ``value`` with floats that JSON lacks and the texts of 0.7 for them made equal.
+
+    That is how 0.6 sees what 0.7 wrote: it knows nothing of these texts and gives them back.
+    """
+    if isinstance(value, dict) and set(value) == {"$float"}:
+        return next(text for text, name in _NON_FINITE.items() if name == value["$float"])
+    if isinstance(value, str) and value.lstrip("~") in _NON_FINITE:
+        return value.lstrip("~")
+    if isinstance(value, dict):
+        return {key: blurred(item) for key, item in value.items()}
+    return [blurred(item) for item in value] if isinstance(value, list) else value
+
+
 def document(path: Path) -> Any:
     """Return a JSON document, its non-finite floats tagged."""
     return canonical(json.loads(path.read_text(encoding="utf-8")))
@@ -52,7 +68,13 @@ def lines(path: Path) -> list[Any]:
         return []
     content = path.read_bytes()
     assert not content or content.endswith(b"\n"), f"{path} ends in a torn line"
-    return [canonical(json.loads(line)) for line in content.decode("utf-8").splitlines()]
+    return [parsed(line) for line in content.split(b"\n")[:-1]]
+
+
+def parsed(line: bytes) -> Any:
+    """Return one line's object; compact lines are of 0.7, those of 0.6 have spaces."""
+    value = canonical(json.loads(line))
+    return value if _WRITTEN_BY_0_6.match(line) else unescaped(value)
 
 
 def read(run: Path, *, escaped: bool = False) -> dict[str, Any]:
@@ -62,16 +84,16 @@ def read(run: Path, *, escaped: bool = False) -> dict[str, Any]:
         run: The folder with experiment.json.
         escaped: Whether 0.7 wrote (some of) it.
     """
-    fix = unescaped if escaped else lambda value: value
-    params = run / "parameters.json"
+    path = run / "parameters.json"
+    params = document(path)["data"] if path.exists() else {}
     return {
-        "params": fix(document(params)["data"]) if params.exists() else {},
-        "logs": [fix(log_line(line)) for line in lines(run / "logs" / "logs.jsonl")],
+        "params": unescaped(params) if escaped else params,
+        "logs": [log_line(line) for line in lines(run / "logs" / "logs.jsonl")],
         "metrics": {
-            name: fix([point["data"] for point in points])
+            name: [point["data"] for point in points]
             for name, points in streams(run / "metrics", "name")
         },
-        "tracks": {name: fix(entries) for name, entries in streams(run / "tracks", "topic")},
+        "tracks": dict(streams(run / "tracks", "topic")),
         "files": files(run),
     }
 

@@ -54,6 +54,7 @@ class Release:
             capture_output=True,
             encoding="utf-8",
             timeout=RUN_TIMEOUT_S,
+            check=False,
         )
         if check and done.returncode:
             raise AssertionError(
@@ -125,6 +126,7 @@ def _command(command: Sequence[str], version: str) -> None:
             encoding="utf-8",
             errors="replace",
             timeout=INSTALL_TIMEOUT_S,
+            check=False,
             stdin=subprocess.DEVNULL,
             cwd=tempfile.gettempdir(),
         )

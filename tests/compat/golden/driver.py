@@ -1,8 +1,8 @@
-"""Read or continue a run with the public API alone: ``driver.py read|append ROOT PREFIX ...``.
+"""Read or continue a run with the public API alone, with any release, old or ours.
 
-``read ROOT PREFIX OUT`` writes what the release gives back to OUT as JSON. ``append ROOT PREFIX
-MARKER`` adds one record to each stream, one parameter and two files. Runs with every release,
-old or ours; needs nothing but the standard library.
+``driver.py read ROOT PREFIX OUT`` writes what the release gives back to OUT as JSON.
+``driver.py append ROOT PREFIX MARKER OUT`` first adds one record to each stream, one parameter and
+two files. Needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -91,11 +91,10 @@ def append(root: str, prefix: str, marker: str) -> None:
 
 def main() -> None:
     """Do what the arguments say."""
-    action, root, prefix, last = sys.argv[1:]
+    action, root, prefix, *marker, out = sys.argv[1:]
     if action == "append":
-        append(root, prefix, last)
-    else:
-        Path(last).write_text(json.dumps(read(root, prefix)), encoding="utf-8")
+        append(root, prefix, marker[0])
+    Path(out).write_text(json.dumps(read(root, prefix)), encoding="utf-8")
 
 
 if __name__ == "__main__":

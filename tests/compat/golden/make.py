@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import old_release
-from .scenarios import SCENARIOS
+from tests.compat import old_release
+from tests.compat.golden.scenarios import SCENARIOS
 
 HERE = Path(__file__).parent
 BOTH = ("buffered", "unbuffered")

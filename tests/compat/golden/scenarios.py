@@ -56,7 +56,7 @@ class Session:
         self.files: list[dict[str, Any]] = []
         self.reopen()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Session:  # noqa: PYI034 - standard library only
         self.exp.run.start()
         return self
 
@@ -341,7 +341,7 @@ def damaged_batch(root: str) -> Session:
         run.exp.metrics("train").log(step=3, bad=object())
         try:
             run.exp.flush()
-        except Exception as error:  # every release has its own class here
+        except Exception as error:  # noqa: BLE001 - every release has its own class here
             run.log(f"flush failed: {type(error).__name__}", level="error")
         run.point("train", step=4)
         run.point("train", step=5)
