@@ -92,6 +92,7 @@ class Names:
         self._legacy = legacy
         self._known: dict[str, str] = {}
         self._taken: dict[str, str] = {}
+        self._scanned = False
 
     def find(self, name: str) -> str | None:
         """Return the directory that holds a name, or None."""
@@ -112,7 +113,10 @@ class Names:
         if found is not None:
             return found
         self._scan()
-        return next(c for c in self._candidates(name) if _fold(c) not in self._taken)
+        return next(c for c in self._candidates(name) if self._is_free(c))
+
+    def _is_free(self, directory: str) -> bool:
+        return _fold(directory) not in self._taken and not os.path.lexists(self.folder / directory)
 
     def note(self, name: str, directory: str) -> None:
         """Remember that a directory belongs to a name."""
@@ -159,7 +163,9 @@ class Names:
         return owner == name
 
     def _scan(self) -> None:
-        if self.folder.is_dir():
+        # Once: what appears later is met by name. Listing for each new name would be quadratic.
+        if not self._scanned and self.folder.is_dir():
+            self._scanned = True
             for entry in os.listdir(self.folder):
                 self._taken.setdefault(_fold(entry), entry)
 

@@ -278,7 +278,8 @@ class Stream:
             last = (rest + chunk).rstrip(b"\n").rpartition(b"\n")[2]
             rest = last if not chunk.endswith(b"\n") else b""
         highest = self.number_of(last)
-        if highest + 1 != self._next + lines:
+        before = self._next if start else 0
+        if highest + 1 != before + lines:
             # Not what a whole history of single steps ends in: look at every line.
             with open(self.path, "rb") as file:
                 file.seek(start)

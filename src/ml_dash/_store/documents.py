@@ -1,0 +1,104 @@
+"""JSON documents of a run: read whole, replaced whole, moved aside when damaged."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base import fsio
+from ml_dash._record import codec
+from ml_dash.exceptions import CorruptDataError
+
+_log = logging.getLogger("ml_dash.store")
+
+Signature = tuple[int, int, int]
+
+
+class Document:
+    """One JSON document, with a memory of the version this process wrote or read last."""
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
+        self.path = path
+        self._durable = durable
+        self._seen: Signature | None = None
+
+    def changed(self) -> bool:
+        """Tell whether somebody else has replaced, changed or removed the document."""
+        return _signature(self.path) != self._seen
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the document, or None when there is none.
+
+        Raises:
+            CorruptDataError: it is not a JSON object.
+            OSError: it cannot be read.
+        """
+        try:
+            with open(self.path, "rb") as file:
+                self._seen = _signature(file.fileno())
+                data = file.read()
+        except FileNotFoundError:
+            self._seen = None
+            return None
+        return parse_document(self.path, data)
+
+    def read_or_set_aside(self) -> tuple[dict[str, Any] | None, Path | None]:
+        """Return the document; a damaged one is moved aside.
+
+        Returns:
+            The document or None, and where the damaged one is now or None.
+
+        Raises:
+            OSError: it can be neither read nor moved.
+        """
+        try:
+            return self.read(), None
+        except CorruptDataError as error:
+            _log.warning("%s", error, exc_info=True)
+            kept = fsio.move_aside(self.path)
+            self._seen = None
+            return None, kept
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Replace the document.
+
+        Raises:
+            OSError: the old one is still there.
+            SerializationError: a value has no JSON form; the old document is still there.
+        """
+        fsio.write_atomic(self.path, codec.encode_document(document), durable=self._durable)
+        self._seen = _signature(self.path)
+
+
+def parse_document(path: Path, data: bytes) -> dict[str, Any]:
+    """Read the bytes of a JSON document.
+
+    Raises:
+        CorruptDataError: they are no JSON object.
+    """
+    try:
+        document = codec.decode(data)
+    except ValueError as error:
+        raise _damaged(path, "is not readable JSON") from error
+    if not isinstance(document, dict):
+        raise _damaged(path, "holds no JSON object")
+    return document
+
+
+def _damaged(path: Path, what: str) -> CorruptDataError:
+    return CorruptDataError(
+        f"{path} {what}",
+        kept="the file is untouched",
+        hint="The next write moves it aside and makes it again from the run's journal",
+        context={"path": str(path)},
+    )
+
+
+def _signature(target: Path | int) -> Signature | None:
+    try:
+        status = os.stat(target)
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

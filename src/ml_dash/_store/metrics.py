@@ -1,0 +1,280 @@
+"""A run's metrics: one stream of points each, and ``metadata.json`` as its snapshot."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base.clock import stamp
+from ml_dash._store.documents import Document
+from ml_dash._store.journal import Event, Journal
+from ml_dash._store.layout import METRICS, POINTS, SUMMARY
+from ml_dash._store.logs import decode_line
+from ml_dash._store.names import UNNAMED, Names, decode, spells
+from ml_dash._store.stream import Stream
+from ml_dash._store.window import Window
+from ml_dash.exceptions import CorruptDataError, MetricNotFoundError
+
+_log = logging.getLogger("ml_dash.store")
+_KIND = "metric"
+CHUNK_SIZE = 10_000
+"""Points in a server's chunk; only reported, for 0.6 readers."""
+
+Definition = dict[str, Any]
+"""``description``, ``tags`` and ``metadata`` of a metric; each may be missing."""
+
+
+class MetricStore:
+    """One metric of a run."""
+
+    def __init__(self, folder: Path, name: str | None, definition: Definition, durable: bool) -> None:
+        self.name = name
+        self.folder = folder
+        self.stream = Stream(folder / POINTS, "index", durable=durable)
+        self.definition = definition
+        self._document = Document(folder / SUMMARY, durable=durable)
+        self._window: Window | None = None
+        self._created_at: str | None = None
+        self._written = -1
+
+    def open(self) -> None:
+        """Take up the numbering; make or mend the snapshot.
+
+        Raises:
+            OSError: the folder cannot be made, read or written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        found, _ = self._document.read_or_set_aside()
+        if found is not None:
+            self._take_up(found)
+        if self._created_at is None:
+            first = self.window().first_line()
+            self._created_at = _created_at(first, self.stream.path) or stamp()
+        if found is None:
+            self.flush(force=True)
+
+    def _take_up(self, found: dict[str, Any]) -> None:
+        self._created_at = found.get("createdAt")
+        for key in ("description", "tags", "metadata"):
+            if found.get(key) is not None:
+                self.definition.setdefault(key, found[key])
+        following, size = found.get("nextIndex"), found.get("sizeBytes")
+        if isinstance(following, int):
+            self.stream.expect(size if isinstance(size, int) else 0, following)
+
+    def flush(self, force: bool = False) -> None:
+        """Write the snapshot that 0.6 tools read, if points were added since the last one.
+
+        Raises:
+            OSError: it cannot be written; the points hold all that is in it.
+        """
+        if self._created_at is None:
+            self.open()
+        following = self.stream.next_number
+        if force or (self.stream.appended and following != self._written):
+            self._document.write(self._snapshot(following))
+            self._written = following
+
+    def _snapshot(self, following: int) -> dict[str, Any]:
+        return {
+            "metricId": self.metric_id,
+            "name": self.name,
+            "description": self.definition.get("description"),
+            "tags": self.definition.get("tags"),
+            "metadata": self.definition.get("metadata"),
+            "totalDataPoints": following,
+            "nextIndex": following,
+            "createdAt": self._created_at,
+            "updatedAt": stamp(),
+            "sizeBytes": self.stream.size_bytes,
+        }
+
+    @property
+    def metric_id(self) -> str:
+        """The id that 0.6 gave to a local metric."""
+        return f"local-metric-{self.name}"
+
+    def window(self) -> Window:
+        """Return the reader of the points, as of now.
+
+        Raises:
+            OSError: the points cannot be read.
+        """
+        if self._window is None:
+            self._window = Window(self.stream.path, self.stream.number_of)
+        self._window.look()
+        return self._window
+
+    def read(self, start: int, limit: int) -> Iterator[dict[str, Any]]:
+        """Yield the points with ``start <= index < start + limit``.
+
+        Raises:
+            CorruptDataError: a line is no JSON object.
+            OSError: the points cannot be read.
+        """
+        for line in self.window().read(start, limit):
+            yield decode_line(line, self.stream.path)
+
+    def stats(self) -> dict[str, Any]:
+        """Return counts, times and description (0.6's shape: counts are texts).
+
+        Raises:
+            OSError: the metric cannot be read.
+        """
+        window = self.window()
+        first = _created_at(window.first_line(), self.stream.path)
+        last = _created_at(window.last_line(), self.stream.path)
+        summary = self._summary()
+        created = summary.get("createdAt") or first
+        total = str(window.lines)
+        return {
+            "metricId": self.metric_id,
+            "name": self.name,
+            "description": summary.get("description"),
+            "tags": summary.get("tags"),
+            "metadata": summary.get("metadata"),
+            "totalDataPoints": total,
+            "bufferedDataPoints": total,
+            "chunkedDataPoints": "0",
+            "totalChunks": 0,
+            "chunkSize": CHUNK_SIZE,
+            "firstDataAt": first or created,
+            "lastDataAt": last or created,
+            "createdAt": created,
+            "updatedAt": last or summary.get("updatedAt") or created,
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        try:
+            found = self._document.read()
+        except CorruptDataError as error:
+            # The points say how many there are; only the description is missing until the
+            # next writer makes the snapshot again from the journal.
+            _log.warning("%s", error, exc_info=True)
+            found = None
+        return {**(found or {}), **{k: v for k, v in self.definition.items() if v is not None}}
+
+
+class MetricStores:
+    """All metrics of a run, by name."""
+
+    def __init__(self, folder: Path, journal: Journal, *, durable: bool = False) -> None:
+        self.folder = folder / METRICS
+        self._journal = journal
+        self._durable = durable
+        self._open: dict[str | None, MetricStore] = {}
+        self._read_only: dict[str | None, MetricStore] = {}
+        self._lock = threading.Lock()
+        self._definitions: dict[str, Definition] = {}
+        self._names = Names(self.folder, self._owner_of)
+        journal.on(_KIND, self._fold)
+
+    def _fold(self, event: Event) -> None:
+        self._definitions.setdefault(event["directory"], {}).update(event)
+
+    def _owner_of(self, directory: str) -> str | None:
+        noted = self._definitions.get(directory)
+        if noted is not None:
+            return str(noted["name"])
+        return noted_name(self.folder / directory / SUMMARY, "name")
+
+    def writer(self, name: str | None, definition: Definition | None = None) -> MetricStore:
+        """Return a metric ready for writing, made at its first use.
+
+        Raises:
+            OSError: its folder cannot be made.
+            PrefixError: its folder is a symbolic link.
+        """
+        name = None if name == UNNAMED else name
+        store = self._open.get(name)
+        if store is None:
+            with self._lock:
+                store = self._open.get(name) or self._make(name, definition or {})
+        return store
+
+    def _make(self, name: str | None, definition: Definition) -> MetricStore:
+        given = {key: value for key, value in definition.items() if value is not None}
+        key = UNNAMED if name is None else name
+        if given or not self._is_plain(key):
+            with self._journal.transaction() as add:
+                directory = self._names.choose(key)
+                event = {"name": key, "directory": directory, **given}
+                if self._definitions.get(directory, {}).items() < event.items():
+                    add(_KIND, event)
+                store = self._store(name, directory)
+        else:
+            store = self._store(name, key)
+        self._names.note(key, store.folder.relative_to(self.folder).as_posix())
+        try:
+            store.open()
+        except OSError:
+            # The points themselves may still be held in memory; flush makes up for it.
+            _log.warning("Could not prepare %s yet", store.folder, exc_info=True)
+        self._open[name] = store
+        return store
+
+    def _is_plain(self, key: str) -> bool:
+        return self._names.choose(key) == key and spells(key, key)
+
+    def _store(self, name: str | None, directory: str) -> MetricStore:
+        noted = self._definitions.get(directory, {})
+        definition = {k: noted[k] for k in ("description", "tags", "metadata") if k in noted}
+        return MetricStore(self.folder / directory, name, definition, self._durable)
+
+    def reader(self, name: str | None) -> MetricStore:
+        """Return a metric for reading.
+
+        Raises:
+            MetricNotFoundError: the run has no such metric.
+            OSError: the run cannot be read.
+        """
+        name = None if name == UNNAMED else name
+        store = self._open.get(name) or self._read_only.get(name)
+        if store is None:
+            self._journal.refresh()
+            directory = self._names.find(UNNAMED if name is None else name)
+            if directory is None:
+                raise MetricNotFoundError(
+                    f"The run in {self.folder.parent} has no metric {name!r}",
+                    hint="List the metrics with list_all()",
+                    context={"path": str(self.folder), "metric": name},
+                )
+            store = self._read_only[name] = self._store(name, directory)
+        return store
+
+    def readers(self) -> list[MetricStore]:
+        """Return all metrics of the run for reading, sorted by directory.
+
+        Raises:
+            OSError: the run cannot be read.
+        """
+        self._journal.refresh()
+        stores = []
+        for directory in self._names.directories():
+            owner = self._owner_of(directory)
+            name = decode(directory) if owner is None else owner
+            key = None if name == UNNAMED else name
+            stores.append(self._open.get(key) or self._store(key, directory))
+        return stores
+
+    def written(self) -> list[MetricStore]:
+        """Return the metrics that this process has written to."""
+        return list(self._open.values())
+
+
+def _created_at(line: bytes, path: Path) -> str | None:
+    return decode_line(line, path).get("createdAt") if line else None
+
+
+def noted_name(path: Path, key: str) -> str | None:
+    """Return the name that a snapshot notes; None when it is missing, damaged or unnamed."""
+    try:
+        found = Document(path).read()
+    except CorruptDataError:
+        _log.warning("%s is damaged; its folder's name counts", path, exc_info=True)
+        return None
+    name = None if found is None else found.get(key)
+    return name if isinstance(name, str) else None

@@ -1,0 +1,69 @@
+"""What the user is told while a disk refuses writes: once, then at every tenfold, then at the end."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from pathlib import Path
+
+from ml_dash.exceptions import LocalWriteError
+
+_log = logging.getLogger("ml_dash.store")
+
+_HINTS = {
+    errno.ENOSPC: "Free space on that file system; writing goes on by itself",
+    errno.EDQUOT: "Free space within your quota; writing goes on by itself",
+    errno.EROFS: "Make that file system writable; writing goes on by itself",
+    errno.EACCES: "Give this process write permission there; writing goes on by itself",
+    errno.EPERM: "Give this process write permission there; writing goes on by itself",
+    errno.EMFILE: "Close files or raise the limit (ulimit -n); writing goes on by itself",
+    errno.ENFILE: "The machine has too many open files; writing goes on when some are closed",
+    errno.ENOENT: "The folder was removed while the run was open; it is made again for what follows",
+}
+
+
+def hint_for(error: OSError) -> str:
+    """Say what to do about a refused write."""
+    return _HINTS.get(error.errno or 0, "Check the disk; writing is tried again at the next call")
+
+
+def write_error(error: OSError, path: Path, what: str, kept: str) -> LocalWriteError:
+    """Make the typed error for a refused write."""
+    reason = error.strerror or str(error)
+    return LocalWriteError(
+        f"Cannot write {what} to {path}: {reason}",
+        context={"path": str(path), "errno": error.errno, "operation": what},
+        kept=kept,
+        hint=hint_for(error),
+        cause=error,
+    )
+
+
+class Outage:
+    """Counts failures since the last success and says which of them deserve a message."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._began_at = 0.0
+
+    def count(self, what: str) -> bool:
+        """Count one more; True for the 1st, 10th, 100th ... of its kind."""
+        if not self._counts:
+            self._began_at = time.monotonic()
+        number = self._counts[what] = self._counts.get(what, 0) + 1
+        return number == 10 ** (len(str(number)) - 1)
+
+    def total(self, what: str) -> int:
+        """Return how many of a kind were counted in this outage."""
+        return self._counts.get(what, 0)
+
+    def over(self, written: int, folder: Path) -> None:
+        """Say that writing works again."""
+        if self._counts:
+            _log.warning(
+                "Writing to %s works again after %.1f s; %d records that waited are on disk",
+                folder, time.monotonic() - self._began_at, written,
+                extra={"ml_dash_written": written, "ml_dash_pid": os.getpid()})
+        self._counts = {}

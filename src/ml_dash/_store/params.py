@@ -1,0 +1,136 @@
+"""A run's parameters: journal events, and ``parameters.json`` as their snapshot."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base.clock import stamp
+from ml_dash._store.documents import Document
+from ml_dash._store.journal import Add, Event, Journal
+from ml_dash._store.layout import PARAMETERS
+
+_log = logging.getLogger("ml_dash.store")
+_KIND = "params"
+
+
+class ParamStore:
+    """The merged parameters of a run (flat, dotted keys).
+
+    Attributes:
+        data: The parameters as of the last look.
+        version: How many times they were set; 0 for never.
+        stored: How many ``set`` calls of this process are on disk.
+    """
+
+    def __init__(self, folder: Path, journal: Journal, *, durable: bool = False) -> None:
+        self._document = Document(folder / PARAMETERS, durable=durable)
+        self._journal = journal
+        self.data: dict[str, Any] = {}
+        self.version = 0
+        self.stored = 0
+        self._created_at: str | None = None
+        self._updated_at: str | None = None
+        self._stale = False
+        journal.on(_KIND, self._fold)
+
+    def _fold(self, event: Event) -> None:
+        self.data = {**self.data, **event["data"]}
+        self.version = max(self.version + 1, event["version"])
+        self._updated_at = event["updatedAt"]
+        self._created_at = self._created_at or event.get("createdAt") or self._updated_at
+
+    def set(self, data: dict[str, Any]) -> None:
+        """Merge parameters into the run.
+
+        Raises:
+            OSError: nothing was changed.
+            SerializationError: a value has no JSON form; nothing was changed.
+        """
+        with self._journal.transaction() as add:
+            self._import_foreign(add)
+            add(_KIND, {"version": self.version + 1, "data": data, "updatedAt": stamp()})
+            self.stored += 1
+            self._write_snapshot()
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the parameters as they are on disk now, or None when none were ever set.
+
+        Raises:
+            CorruptDataError: ``parameters.json`` is damaged and the journal cannot replace it.
+            OSError: the folder cannot be read.
+        """
+        self._journal.refresh()
+        if self._document.changed():
+            self._merge_newer()
+        return dict(self.data) if self.version else None
+
+    def flush(self) -> None:
+        """Write the snapshot if an earlier attempt failed.
+
+        Raises:
+            OSError: it still cannot be written; the journal holds the parameters.
+        """
+        if self._stale:
+            with self._journal.transaction():
+                self._document.write(self._snapshot())
+                self._stale = False
+
+    def _merge_newer(self) -> None:
+        try:
+            found = self._document.read()
+        except ValueError:
+            if self.version:
+                return
+            raise
+        if found is not None:
+            data, version = _content(found)
+            if version > self.version:
+                self.data = {**self.data, **data}
+                self.version = version
+
+    def _import_foreign(self, add: Add) -> None:
+        """Note in the journal what 0.6 wrote into the snapshot; set a damaged one aside."""
+        if not self._document.changed():
+            return
+        found, kept = self._document.read_or_set_aside()
+        if found is not None:
+            data, version = _content(found)
+            if version > self.version or (version and not self._journaled()):
+                times = {key: found[key] for key in ("createdAt",) if found.get(key)}
+                add(_KIND, {"version": version, "data": data,
+                            "updatedAt": found.get("updatedAt") or stamp(), **times})
+        elif kept is not None and not self._journaled():
+            _log.error(
+                "The parameters set before now were only in the damaged file %s; look there for "
+                "them. New parameters start a new document.", kept)
+
+    def _journaled(self) -> bool:
+        return self._updated_at is not None
+
+    def _write_snapshot(self) -> None:
+        try:
+            self._document.write(self._snapshot())
+            self._stale = False
+        except OSError:
+            # The parameters themselves are in the journal; flush and close try again.
+            self._stale = True
+            _log.warning("Could not write %s; the journal holds the parameters",
+                         self._document.path, exc_info=True)
+
+    def _snapshot(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "data": self.data,
+            "createdAt": self._created_at,
+            "updatedAt": self._updated_at,
+        }
+
+
+def _content(document: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return data and version of a document; a bare dictionary counts as version 1."""
+    data, version = document.get("data"), document.get("version")
+    if isinstance(data, dict) and isinstance(version, int):
+        return data, version
+    return document, 1

@@ -1,0 +1,328 @@
+"""One run's folder: every record goes in here, and every answer comes out of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base.policy import ErrorHandlingMode, handle_error
+from ml_dash._base.settings import Settings
+from ml_dash._store.files import FileStore
+from ml_dash._store.flusher import Flusher
+from ml_dash._store.journal import Journal
+from ml_dash._store.layout import FILES, JOURNAL, METRICS, run_folder
+from ml_dash._store.ledger import Ledger, StreamLedger
+from ml_dash._store.logs import LogStore
+from ml_dash._store.metrics import MetricStores
+from ml_dash._store.outage import Outage, write_error
+from ml_dash._store.params import ParamStore
+from ml_dash._store.status import Description, RunDocument
+from ml_dash._store.stream import Stream
+from ml_dash._store.tracks import MERGE_AT_BYTES, TrackStores
+from ml_dash._store.waiting import Waiting
+from ml_dash.exceptions import DataLossError, LocalWriteError, ShutdownIncompleteError
+
+_log = logging.getLogger("ml_dash.store")
+_stores: weakref.WeakSet[RunStore] = weakref.WeakSet()
+
+
+class RunStore:
+    """A run's folder, for writing and reading.
+
+    Args:
+        root: The data root.
+        segments: The prefix, split.
+        project: The run's project; part of the file records' ``experimentId``.
+        settings: What the environment says.
+        mode: What becomes of errors of logging calls.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        segments: list[str],
+        project: str | None = None,
+        settings: Settings | None = None,
+        mode: ErrorHandlingMode = ErrorHandlingMode.DEFAULT,
+    ) -> None:
+        settings = settings or Settings()
+        durable = settings.durability == "fsync"
+        self.folder = run_folder(root, segments)
+        self.mode = mode
+        self.journal = Journal(self.folder / JOURNAL, durable=durable)
+        self.document = RunDocument(self.folder, self.journal, durable=durable)
+        self.params = ParamStore(self.folder, self.journal, durable=durable)
+        self.logs = LogStore(self.folder, durable=durable)
+        self.metrics = MetricStores(self.folder, self.journal, durable=durable)
+        self.tracks = TrackStores(self.folder, self.journal, durable=durable)
+        self.files = FileStore(self.folder, f"{project}/{'/'.join(segments)}", self.journal)
+        self._waiting = Waiting(settings.backlog_max_bytes)
+        self._outage = Outage()
+        self._refused: Counter[str] = Counter()
+        self._lost = 0
+        self._batch = settings.durability == "batch"
+        self._direct = not self._batch
+        self._flusher = Flusher(self._write_gathered)
+        self._deferred: LocalWriteError | None = None
+        self._opened_by = 0
+        _stores.add(self)
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def open(self, description: Description) -> None:
+        """Make or take up the folder.
+
+        Raises:
+            LocalWriteError: the folder cannot be made or written.
+            SerializationError: the run's metadata have no JSON form.
+        """
+        with self._typed("the run's folder", self.folder):
+            for name in ("logs", METRICS, FILES):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            self.document.open(description)
+            self.logs.open()
+        self._opened_by = os.getpid()
+
+    @property
+    def opened_here(self) -> bool:
+        """Whether this process opened the run, not one that it was forked from."""
+        return self._opened_by == os.getpid()
+
+    def flush(self) -> None:
+        """Write all that waits, merge the tracks and bring the snapshots up to date.
+
+        Raises:
+            MLDashError: by the error mode, what could not be written.
+        """
+        self._attempt("writing what waits", lambda: self._drain(now=True))
+        if self._waiting:
+            self._report_waiting()
+        for track in self.tracks.written():
+            self._attempt(f"merging track {track.topic!r}", track.merge)
+        for flush in self._snapshots():
+            self._attempt("writing snapshots", flush)
+        self._raise_deferred()
+
+    def _snapshots(self) -> Iterator[Callable[[], None]]:
+        yield self.logs.flush
+        yield self.params.flush
+        yield self.files.flush
+        yield from (metric.flush for metric in self.metrics.written())
+
+    def close(self, status: str, error: dict[str, str] | None = None) -> None:
+        """Flush, record how the run ended, and give all descriptors back.
+
+        A process that was forked from the run's owner flushes and leaves the status alone.
+
+        Raises:
+            MLDashError: by the error mode, after everything else was done.
+        """
+        problems: list[Exception] = []
+        for step in (self.flush, self._count_lost, lambda: self._record_end(status, error)):
+            try:
+                step()
+            except (OSError, DataLossError) as problem:
+                problems.append(problem)
+        self._flusher.stop()
+        self._release()
+        if problems:
+            self._handle(problems[0], "closing the run")
+
+    def _record_end(self, status: str, error: dict[str, str] | None) -> None:
+        if self.opened_here:
+            self.document.close(status, error)
+
+    def _count_lost(self) -> None:
+        left = len(self._waiting)
+        if left:
+            self._lost += left
+            raise ShutdownIncompleteError(
+                f"{left} accepted records could not be written to {self.folder} before the run "
+                "closed; they are lost when this process ends",
+                context={"path": str(self.folder), "count": left,
+                         "by_kind": dict(+self._waiting.counts)},
+                kept="everything accepted before the disk refused is in the folder",
+                hint="Make the disk writable and call flush() on this run before the process ends",
+            )
+
+    def _release(self) -> None:
+        streams = [self.journal, self.logs.stream]
+        streams += [metric.stream for metric in self.metrics.written()]
+        for track in self.tracks.written():
+            streams += [track.pending, track.data]
+        for stream in streams:
+            stream.close()
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def write(self, stream: Stream, tail: bytes, kind: str) -> int | None:
+        """Accept one record: it is in the file when this returns.
+
+        Returns:
+            The record's number, or None while it waits in memory.
+
+        Raises:
+            LocalWriteError: in STRICT mode, when it cannot be written; it was not accepted.
+        """
+        if self._direct:
+            try:
+                return stream.append(tail)
+            except OSError as error:
+                return self._hold(stream, tail, kind, error)
+        return self._write_behind(stream, tail, kind)
+
+    def write_metric(self, name: str | None, definition: dict[str, Any] | None, tail: bytes) -> int | None:
+        """Accept one point of a metric; see :meth:`write`."""
+        try:
+            stream = self.metrics.writer(name, definition).stream
+        except OSError as error:
+            return self._refuse("metrics", self.metrics.folder, error)
+        return self.write(stream, tail, "metrics")
+
+    def write_track(self, topic: str, line: bytes, *, merged: bool) -> None:
+        """Accept one entry of a track; see :meth:`write`.
+
+        Args:
+            topic: The track.
+            line: The whole entry.
+            merged: Whether entries of equal time become one line; else each is its own.
+        """
+        try:
+            track = self.tracks.writer(topic)
+        except OSError as error:
+            self._refuse("tracks", self.tracks.folder, error)
+            return
+        self.write(track.pending if merged else track.data, line, "tracks")
+        if merged and track.pending.size_bytes >= MERGE_AT_BYTES:
+            self._attempt(f"merging track {topic!r}", track.merge)
+
+    def _write_behind(self, stream: Stream, tail: bytes, kind: str) -> int | None:
+        if self._batch:
+            self._raise_deferred()
+            if self._waiting.hold(stream, tail, kind):
+                self._flusher.wake()
+                return None
+        try:
+            self._drain(now=self._batch)
+        except OSError as error:
+            return self._hold(stream, tail, kind, error)
+        if self._waiting:
+            return self._hold(stream, tail, kind, None)
+        return self.write(stream, tail, kind) if self._direct else stream.append(tail)
+
+    def _drain(self, *, now: bool) -> None:
+        written = self._waiting.drain(now=now)
+        if not self._waiting:
+            self._outage.over(written, self.folder)
+            self._direct = not self._batch
+
+    def _hold(self, stream: Stream, tail: bytes, kind: str, cause: OSError | None) -> None:
+        """Keep a record that cannot be written now in memory, or say that it is not kept."""
+        if cause is not None and self.mode is ErrorHandlingMode.STRICT:
+            raise write_error(cause, stream.path, f"a record of {kind}", "all earlier records")
+        self._direct = False
+        if not self._waiting.hold(stream, tail, kind):
+            self._refuse(kind, stream.path, cause)
+        elif self._outage.count("waiting") and cause is not None:
+            kept = f"{len(self._waiting)} records wait in memory; earlier ones are on disk"
+            handle_error(write_error(cause, stream.path, f"a record of {kind}", kept),
+                         f"logging {kind}", self.mode)  # fmt: skip
+
+    def _refuse(self, kind: str, path: Path, cause: OSError | None) -> None:
+        self._refused[kind] += 1
+        if self._outage.count("refused") or self.mode is ErrorHandlingMode.STRICT:
+            kept = (f"earlier records; {len(self._waiting)} wait in memory; this one and "
+                    f"{self._outage.total('refused') - 1} before it are not kept")  # fmt: skip
+            cause = cause or OSError(0, "no memory is left for waiting records")
+            handle_error(write_error(cause, path, f"a record of {kind}", kept),
+                         f"logging {kind}", self.mode)  # fmt: skip
+
+    def _write_gathered(self) -> None:
+        """Write what gathered, on the flusher's thread; an error waits for the next call."""
+        try:
+            self._drain(now=True)
+        except OSError as error:
+            kept = f"{len(self._waiting)} records wait in memory"
+            self._deferred = write_error(error, self.folder, "gathered records", kept)
+
+    def _raise_deferred(self) -> None:
+        error, self._deferred = self._deferred, None
+        if error is not None and self._outage.count("gathered"):
+            self._handle(error, "writing gathered records")
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def ledger(self) -> Ledger:
+        """Return what became of everything that this process was given."""
+        stored = {
+            "logs": self.logs.stream.appended,
+            "metrics": sum(metric.stream.appended for metric in self.metrics.written()),
+            "tracks": sum(t.pending.appended + t.data.appended for t in self.tracks.written()),
+            "params": self.params.stored,
+            "files": self.files.stored,
+        }
+        streams = {
+            kind: StreamLedger(count, self._waiting.counts[kind], self._refused[kind])
+            for kind, count in stored.items()
+        }
+        return Ledger(streams, self._lost)
+
+    def _report_waiting(self) -> None:
+        waiting = len(self._waiting)
+        handle_error(
+            DataLossError(
+                f"{waiting} records are still not written to {self.folder}",
+                context={"path": str(self.folder), "count": waiting},
+                kept="they wait in memory",
+                hint="Make the disk writable; they are written at the next call, flush() or close",
+            ),
+            "flushing",
+            self.mode,
+        )
+
+    def _attempt(self, what: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except OSError as error:
+            if not self._waiting or self.mode is ErrorHandlingMode.STRICT:
+                self._handle(error, what)
+
+    def _handle(self, problem: Exception, what: str) -> None:
+        if isinstance(problem, OSError) and not isinstance(problem, DataLossError):
+            kept = "all accepted records; only summaries for other tools are out of date"
+            problem = write_error(problem, self.folder, what, kept)
+        handle_error(problem, what, self.mode)
+
+    @contextmanager
+    def _typed(self, what: str, path: Path) -> Iterator[None]:
+        """Turn a refused write of a call that asks for an effect into its typed error."""
+        try:
+            yield
+        except OSError as error:
+            raise write_error(error, path, what, "everything as it was") from error
+
+    # -- fork ------------------------------------------------------------------------------------
+
+    def reset_after_fork(self) -> None:
+        """Let a forked child write under its own identity, and never end its parent's run."""
+        self._waiting.reset_after_fork()
+        self._flusher.reset_after_fork()
+        self.document.detach_after_fork()
+        self.params.stored = 0
+        self._direct = not self._batch
+        self._refused = Counter()
+
+
+def _reset_after_fork() -> None:
+    for store in list(_stores):
+        store.reset_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)

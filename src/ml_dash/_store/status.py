@@ -1,0 +1,169 @@
+"""A run's ``experiment.json`` and its life: who writes it, when it ended and how."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base import fsio
+from ml_dash._base.clock import stamp
+from ml_dash._store.documents import Document
+from ml_dash._store.journal import Event, Journal
+from ml_dash._store.layout import DOCUMENT, WRITERS
+
+_log = logging.getLogger("ml_dash.store")
+_KIND = "run"
+_ENDED = "ended"
+_NO_LOCK = -1
+RUNNING, COMPLETED, FAILED, CANCELLED = "RUNNING", "COMPLETED", "FAILED", "CANCELLED"
+
+Description = dict[str, Any]
+"""``name``, ``project``, ``prefix``, ``description``, ``tags``, ``bindrs``, ``metadata``,
+``write_protected``; None for what the caller did not say."""
+
+
+class RunDocument:
+    """The run's document, shared by every process that writes the run.
+
+    Each writer holds a shared lock for as long as it has the run open. The last one to leave
+    finds itself alone and writes the run's final status; a killed writer leaves with its process.
+    """
+
+    def __init__(self, folder: Path, journal: Journal, *, durable: bool = False) -> None:
+        self._document = Document(folder / DOCUMENT, durable=durable)
+        self._writers = folder / WRITERS
+        self._journal = journal
+        self._content: dict[str, Any] | None = None
+        self._outcomes: list[Event] = []
+        self._lock_fd = _NO_LOCK
+        self._started_at = ""
+        journal.on(_KIND, self._fold)
+        journal.on(_ENDED, self._outcomes.append)
+
+    def _fold(self, event: Event) -> None:
+        self._content = event
+        if event.get("status") == RUNNING and not event.get("joined"):
+            self._outcomes.clear()
+
+    def open(self, description: Description) -> None:
+        """Make or take up the document; the run counts as running from here on.
+
+        Raises:
+            OSError: the folder cannot be written.
+            SerializationError: the metadata have no JSON form; nothing was changed.
+        """
+        with self._journal.transaction() as add:
+            found, _ = self._document.read_or_set_aside()
+            joined = self._join()
+            self._started_at = stamp()
+            content = self._updated(found or self._content, description)
+            if not (joined and content.get("status") == RUNNING):
+                content |= {"status": RUNNING, "started_at": self._started_at,
+                            "ended_at": None, "error": None}  # fmt: skip
+                content.pop("joined", None)
+            else:
+                content["joined"] = True
+            add(_KIND, content)
+            self._write(content)
+
+    def _updated(self, found: dict[str, Any] | None, given: Description) -> dict[str, Any]:
+        if not found:
+            return {
+                "name": given["name"],
+                "project": given["project"],
+                "description": given["description"],
+                "tags": given["tags"] or [],
+                "bindrs": given["bindrs"] or [],
+                "prefix": given["prefix"],
+                "metadata": given["metadata"],
+                "created_at": stamp(),
+                "write_protected": given["write_protected"],
+            }
+        changes = {key: given[key] for key in ("description", "tags", "bindrs", "metadata")
+                   if given[key] is not None}  # fmt: skip
+        return {**found, **changes, "prefix": given["prefix"], "updated_at": stamp()}
+
+    def close(self, status: str, error: dict[str, str] | None) -> None:
+        """Record how this writer ended and, when it is the last one, how the run ended.
+
+        Raises:
+            OSError: the document cannot be written.
+        """
+        outcome = {"status": status, "ended_at": stamp(), "error": error, "pid": os.getpid(),
+                   "host": socket.gethostname(), "started_at": self._started_at}  # fmt: skip
+        with self._journal.transaction() as add:
+            add(_ENDED, outcome)
+            if self._leave() and self._content is not None:
+                content = {**self._content, **self._final()}
+                content.pop("joined", None)
+                add(_KIND, content)
+                self._write(content)
+
+    def _final(self) -> dict[str, Any]:
+        """Return the run's outcome: the first failure of any writer, else the last to leave."""
+        chosen = next((o for o in self._outcomes if o["status"] == FAILED), self._outcomes[-1])
+        return {"status": chosen["status"], "ended_at": stamp(), "error": chosen["error"]}
+
+    def close_in_signal_handler(self, status: str, error: dict[str, str]) -> None:
+        """Record the end without waiting for any lock: the interrupted code may hold it.
+
+        Raises:
+            OSError: the document cannot be written.
+        """
+        alone = self._leave()
+        if alone and self._content is not None:
+            self._write({**self._content, "status": status, "ended_at": stamp(), "error": error})
+
+    def _write(self, content: dict[str, Any]) -> None:
+        shown = {key: value for key, value in content.items() if key != "joined"}
+        self._document.write(shown)
+
+    def _join(self) -> bool:
+        """Take the shared lock; tell whether other writers are there."""
+        self._writers.parent.mkdir(parents=True, exist_ok=True)
+        if self._lock_fd == _NO_LOCK:
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+            self._lock_fd = os.open(self._writers, flags, 0o666)
+        alone = self._try_lock()
+        fsio.flock(self._lock_fd, fsio.LOCK_SH)
+        return not alone
+
+    def _leave(self) -> bool:
+        """Give the lock back; tell whether nobody else holds it."""
+        if self._lock_fd == _NO_LOCK:
+            return False
+        alone = self._try_lock()
+        os.close(self._lock_fd)
+        self._lock_fd = _NO_LOCK
+        return alone
+
+    def _try_lock(self) -> bool:
+        try:
+            fsio.flock(self._lock_fd, fsio.LOCK_EX | fsio.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the document, or None for a folder that holds no run.
+
+        Raises:
+            CorruptDataError: it is damaged and the journal cannot replace it.
+            OSError: it cannot be read.
+        """
+        try:
+            return self._document.read()
+        except ValueError:
+            self._journal.refresh()
+            if self._content is None:
+                raise
+            return self._content
+
+    def detach_after_fork(self) -> None:
+        """Let go of the parent's lock in a forked child: a child never ends its parent's run."""
+        if self._lock_fd != _NO_LOCK:
+            os.close(self._lock_fd)
+            self._lock_fd = _NO_LOCK

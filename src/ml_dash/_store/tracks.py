@@ -1,0 +1,345 @@
+"""A run's tracks: time-stamped entries, one line per time stamp.
+
+An entry is appended to ``.pending.jsonl`` before the call returns. A merge puts the pending
+entries of equal time together, sorts them and appends them to ``data.jsonl`` as one block, then
+empties the pending file. Before the block goes out, a line in the pending file says where in
+``data.jsonl`` it will start: whoever finds that line later can tell how far its writer came.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base.clock import stamp
+from ml_dash._base.fsio import LOCK_SH, flocked
+from ml_dash._record import codec
+from ml_dash._store.documents import Document
+from ml_dash._store.journal import Event, Journal
+from ml_dash._store.layout import PENDING, POINTS, SUMMARY, TRACKS
+from ml_dash._store.logs import decode_line
+from ml_dash._store.metrics import noted_name
+from ml_dash._store.names import Names, decode, encode, spells
+from ml_dash._store.stream import Stream
+from ml_dash.exceptions import TrackNotFoundError
+
+_log = logging.getLogger("ml_dash.store")
+_KIND = "track"
+_MARK = b'{"merge":'
+MERGE_AT_BYTES = 1 << 20
+"""Size of the pending entries at which an append merges them: bounds memory and waiting time."""
+
+Entry = dict[str, Any]
+
+
+def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
+    """Put entries of equal time stamp together (later fields win) and sort by time stamp."""
+    merged: dict[float, Entry] = {}
+    for entry in entries:
+        merged.setdefault(entry["timestamp"], {}).update(entry)
+    return sorted(merged.values(), key=_sort_key)
+
+
+def _sort_key(entry: Entry) -> tuple[bool, float]:
+    time = entry["timestamp"]
+    # NaN compares with nothing; it goes to the end instead of anywhere.
+    return math.isnan(time), time
+
+
+class TrackStore:
+    """One track of a run."""
+
+    def __init__(self, folder: Path, topic: str, durable: bool) -> None:
+        self.topic = topic
+        self.folder = folder
+        self.pending = Stream(folder / PENDING, durable=durable)
+        self.data = Stream(folder / POINTS, durable=durable)
+        self._document = Document(folder / SUMMARY, durable=durable)
+
+    @property
+    def track_id(self) -> str:
+        """The id that 0.6 gave to a local track."""
+        return f"local-track-{self.folder.name}"
+
+    def open(self) -> None:
+        """Finish what a killed writer left half done; make or mend the snapshot.
+
+        Raises:
+            OSError: the folder cannot be made, read or written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.pending.exclusive() as fd:
+            self._finish_marked(fd)
+            self._write_snapshot()
+
+    def merge(self) -> None:
+        """Move the pending entries into ``data.jsonl``, one line per time stamp.
+
+        Raises:
+            OSError: the entries are still in the pending file, or whole in ``data.jsonl``.
+        """
+        with self.pending.exclusive() as fd:
+            self._finish_marked(fd)
+            lines = _read(fd, self.pending.size_bytes)
+            if lines:
+                self._move(fd, self._block(lines))
+                self._write_snapshot()
+
+    def _block(self, lines: list[bytes]) -> list[bytes]:
+        entries = (decode_line(line, self.pending.path) for line in lines)
+        return [codec.encode(entry) for entry in merge_entries(entries)]
+
+    def _move(self, fd: int, block: list[bytes]) -> None:
+        with self.data.exclusive() as data_fd:
+            self.pending.append_locked(fd, [_MARK + b"%d}" % self.data.size_bytes])
+            self.pending.appended -= 1
+            self.data.append_locked(data_fd, block)
+            self.data.appended -= len(block)
+        self.pending.truncate_locked(fd)
+
+    def _finish_marked(self, fd: int) -> None:
+        """Finish merges whose writer died between announcing the block and clearing up."""
+        lines = _read(fd, self.pending.size_bytes)
+        marks = [at for at, line in enumerate(lines) if line.startswith(_MARK)]
+        if not marks:
+            return
+        _log.warning("Finishing an interrupted merge of track %r in %s", self.topic, self.folder)
+        # Entries after the last mark are younger than the dead writer; they wait for a merge.
+        block = self._block([line for line in lines[: marks[-1]] if not line.startswith(_MARK)])
+        with self.data.exclusive() as data_fd:
+            missing = _missing(block, self._data_from(data_fd, _offset(lines[marks[-1]])))
+            self.data.append_locked(data_fd, missing)
+            self.data.appended -= len(missing)
+        rest = lines[marks[-1] + 1 :]
+        self.pending.truncate_locked(fd)
+        self.pending.append_locked(fd, rest)
+        self.pending.appended -= len(rest)
+
+    def _data_from(self, fd: int, offset: int) -> list[bytes]:
+        data = os.pread(fd, max(self.data.size_bytes - offset, 0), offset)
+        return [line for line in data.split(b"\n") if line]
+
+    def _write_snapshot(self) -> None:
+        found, _ = self._document.read_or_set_aside()
+        covered = (found or {}).get("sizeBytes")
+        start = covered if found is not None and isinstance(covered, int) else 0
+        summary = found if start and found is not None else {}
+        size = self.data.path.stat().st_size if self.data.path.exists() else 0
+        if start > size:
+            start, summary = 0, {}
+        columns = set(summary.get("columns", ()))
+        total = summary.get("totalEntries", 0)
+        first, last = summary.get("firstTimestamp"), summary.get("lastTimestamp")
+        for entry in self._lines(start, size):
+            total += 1
+            columns.update(key for key in entry if key != "timestamp")
+            time = entry.get("timestamp")
+            if time is not None and not math.isnan(time):
+                first = time if first is None else min(first, time)
+                last = time if last is None else max(last, time)
+        self._document.write({
+            "trackId": self.track_id,
+            "topic": self.topic,
+            "columns": sorted(columns),
+            "totalEntries": total,
+            "firstTimestamp": first,
+            "lastTimestamp": last,
+            "createdAt": (found or {}).get("createdAt") or stamp(),
+            "sizeBytes": size,
+        })
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, those not yet merged included.
+
+        Raises:
+            CorruptDataError: a line is no JSON object.
+            OSError: the track cannot be read.
+        """
+        size, lines = self._look()
+        marks = [at for at, line in enumerate(lines) if line.startswith(_MARK)]
+        if not marks:
+            return [*self._lines(0, size), *self._merged(lines)]
+        start = _offset(lines[marks[-1]])
+        block = self._block([line for line in lines[: marks[-1]] if not line.startswith(_MARK)])
+        after = [codec.encode(entry) for entry in self._lines(start, size)]
+        announced = [*after, *_missing(block, after)]
+        return [
+            *self._lines(0, start),
+            *(decode_line(line, self.data.path) for line in announced),
+            *self._merged(lines[marks[-1] + 1 :]),
+        ]
+
+    def _merged(self, lines: list[bytes]) -> list[Entry]:
+        return merge_entries(decode_line(line, self.pending.path) for line in lines)
+
+    def _look(self) -> tuple[int, list[bytes]]:
+        """Return the size of the merged data and the pending lines, as of one moment."""
+        try:
+            fd = os.open(self.pending.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return _size(self.data.path), []
+        try:
+            with flocked(fd, LOCK_SH):
+                return _size(self.data.path), _read(fd, os.fstat(fd).st_size)
+        finally:
+            os.close(fd)
+
+    def _lines(self, start: int, end: int) -> Iterator[Entry]:
+        if end <= start:
+            return
+        with open(self.data.path, "rb") as file:
+            file.seek(start)
+            position = start
+            for line in file:
+                position += len(line)
+                if position > end or not line.endswith(b"\n"):
+                    return
+                if line.strip():
+                    yield decode_line(line, self.data.path)
+
+    def summary(self) -> dict[str, Any]:
+        """Return id, topic, counts and columns (0.6's shape), pending entries included.
+
+        Raises:
+            CorruptDataError: a line is no JSON object.
+            OSError: the track cannot be read.
+        """
+        entries = self.entries()
+        times = [e["timestamp"] for e in entries if not math.isnan(e["timestamp"])]
+        found = self._document.read() or {}
+        return {
+            "id": self.track_id,
+            "topic": self.topic,
+            "totalEntries": len(entries),
+            "firstTimestamp": min(times, default=None),
+            "lastTimestamp": max(times, default=None),
+            "columns": sorted({key for entry in entries for key in entry} - {"timestamp"}),
+            "createdAt": found.get("createdAt"),
+        }
+
+
+class TrackStores:
+    """All tracks of a run, by topic."""
+
+    def __init__(self, folder: Path, journal: Journal, *, durable: bool = False) -> None:
+        self.folder = folder / TRACKS
+        self._journal = journal
+        self._durable = durable
+        self._open: dict[str, TrackStore] = {}
+        self._lock = threading.Lock()
+        self._topics: dict[str, str] = {}
+        self._names = Names(self.folder, self._owner_of, legacy=_legacy_directory)
+        journal.on(_KIND, self._fold)
+
+    def _fold(self, event: Event) -> None:
+        self._topics[event["directory"]] = event["topic"]
+
+    def _owner_of(self, directory: str) -> str | None:
+        return self._topics.get(directory) or noted_name(
+            self.folder / directory / SUMMARY, "topic"
+        )
+
+    def writer(self, topic: str) -> TrackStore:
+        """Return a track ready for writing, made at its first use.
+
+        Raises:
+            OSError: its folder cannot be made.
+            PrefixError: its folder is a symbolic link.
+        """
+        store = self._open.get(topic)
+        if store is None:
+            with self._lock:
+                store = self._open.get(topic) or self._make(topic)
+        return store
+
+    def _make(self, topic: str) -> TrackStore:
+        directory = self._names.choose(topic)
+        if not spells(directory, topic) and self._topics.get(directory) != topic:
+            with self._journal.transaction() as add:
+                directory = self._names.choose(topic)
+                add(_KIND, {"topic": topic, "directory": directory})
+        self._names.note(topic, directory)
+        store = TrackStore(self.folder / directory, topic, self._durable)
+        try:
+            store.open()
+        except OSError:
+            # The entries themselves may still be held in memory; a merge makes up for it.
+            _log.warning("Could not prepare %s yet", store.folder, exc_info=True)
+        self._open[topic] = store
+        return store
+
+    def reader(self, topic: str) -> TrackStore:
+        """Return a track for reading.
+
+        Raises:
+            TrackNotFoundError: the run has no such track.
+            OSError: the run cannot be read.
+        """
+        store = self._open.get(topic)
+        if store is None:
+            self._journal.refresh()
+            directory = self._names.find(topic)
+            if directory is None:
+                raise TrackNotFoundError(
+                    f"The run in {self.folder.parent} has no track {topic!r}",
+                    context={"path": str(self.folder), "topic": topic},
+                )
+            store = TrackStore(self.folder / directory, topic, self._durable)
+        return store
+
+    def readers(self) -> list[TrackStore]:
+        """Return all tracks of the run for reading, sorted by directory.
+
+        Raises:
+            OSError: the run cannot be read.
+        """
+        self._journal.refresh()
+        stores = []
+        for directory in self._names.directories():
+            topic = self._owner_of(directory) or decode(directory)
+            stores.append(self._open.get(topic) or TrackStore(
+                self.folder / directory, topic, self._durable))
+        return stores
+
+    def written(self) -> list[TrackStore]:
+        """Return the tracks that this process has written to."""
+        return list(self._open.values())
+
+
+def _legacy_directory(topic: str) -> str:
+    return encode(topic.replace("/", "_"))
+
+
+def _read(fd: int, size: int) -> list[bytes]:
+    data = os.pread(fd, size, 0)
+    # A last line without its end is not accepted yet: its writer has not returned.
+    return [line for line in data[: data.rfind(b"\n") + 1].split(b"\n") if line]
+
+
+def _offset(mark: bytes) -> int:
+    return int(mark[len(_MARK) :].rstrip(b"}"))
+
+
+def _missing(block: list[bytes], found: list[bytes]) -> list[bytes]:
+    """Return the part of an announced block that did not reach the file.
+
+    The block went out in order and from one writer, so what is there of it is its beginning.
+    """
+    there = 0
+    while there < min(len(block), len(found)) and block[there] == found[there]:
+        there += 1
+    return block[there:]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
