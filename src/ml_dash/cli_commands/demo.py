@@ -128,7 +128,11 @@ def _counted(epochs: int, advance: Callable[[int], None]) -> Iterator[int]:
 
 
 def _show_ledger(ledger: Any) -> None:
-    """Print how much was accepted and where it is; every stream in a line of its own."""
+    """Print how much was accepted and where it is; every stream in a line of its own.
+
+    Raises:
+        DataLossError: a record that was accepted is not stored.
+    """
     width = max(len("Stream"), *(len(name) for name in ledger.streams))
     click.echo(f"{'Stream':<{width}}  accepted  stored  waiting  refused")
     for name, row in sorted(ledger.streams.items()):
@@ -137,6 +141,12 @@ def _show_ledger(ledger: Any) -> None:
             f"{row.refused:>7}"
         )
     click.echo(f"Lost: {ledger.lost}")
+    missing = sorted(name for name, row in ledger.streams.items() if row.stored != row.accepted)
+    if missing or ledger.lost:
+        raise DataLossError(
+            f"Not all that was accepted is stored: {', '.join(missing) or 'see the ledger'}",
+            hint="Report this with the ledger and the folder",
+        )
 
 
 def _check(digits: Any, place: _Place, epochs: int, model: Any) -> str:
@@ -147,44 +157,52 @@ def _check(digits: Any, place: _Place, epochs: int, model: Any) -> str:
     """
     from ml_dash import Experiment
 
-    train_part, eval_part = digits.load()
-    steps = epochs * -(-len(train_part[1]) // digits.BATCH_SIZE)
-    scores = digits.judge(model, eval_part)
     with Experiment(prefix=place.prefix, dash_root=str(place.root)).run as run:
-        points = run.metrics("eval").read(limit=epochs + 1)["data"]
-        read = {
-            "parameters": run.params.get(flatten=False)["model"],
-            "points of the metric 'eval'": len(points),
-            "points of the metric 'batches'": len(
-                run.metrics("batches").read(limit=epochs + 1)["data"]
-            ),
-            "last scores": {key: points[-1]["data"][key] for key in scores},
-            "entries of the track 'weights'": run.tracks("weights").read()["count"],
-            "files": sorted(file["filename"] for file in run.files().list()),
-            "scores of the stored model": digits.judge(_stored_model(run), eval_part),
-        }
-        ledger = run.ledger()
-    expected = {
-        "parameters": digits.MODEL,
-        "points of the metric 'eval'": epochs,
-        "points of the metric 'batches'": epochs,
-        "last scores": scores,
-        "entries of the track 'weights'": steps,
-        "files": ["confusion.png", "model.pkl"],
-        "scores of the stored model": scores,
-    }
+        read = _what_is_stored(run, digits, epochs)
+    expected = _what_was_recorded(digits, epochs, model)
     wrong = [what for what in expected if read[what] != expected[what]]
-    if wrong or ledger.lost:
+    if wrong:
         raise DataLossError(
-            f"Read back, but not as recorded: {', '.join(wrong) or f'{ledger.lost} records lost'}",
+            f"Read back, but not as recorded: {', '.join(wrong)}",
             kept=f"what there is lies in {place.folder}",
             hint="Report this with the folder",
             context={"wrong": wrong, "read": read, "expected": expected},
         )
     return (
-        f"Read back and compared: {epochs} epochs, {steps} track entries, 2 files; "
-        f"the stored model is right for {scores['accuracy']:.1%} of the digits it never saw."
+        f"Read back and compared: {epochs} epochs, {expected['track entries']} track entries, "
+        f"{len(expected['files'])} files; the stored model is right for "
+        f"{expected['last scores']['accuracy']:.1%} of the digits that it never saw."
     )
+
+
+def _what_was_recorded(digits: Any, epochs: int, model: Any) -> dict[str, Any]:
+    """Return what the run must hold."""
+    train_part, eval_part = digits.load()
+    scores = digits.judge(model, eval_part)
+    return {
+        "parameters": digits.MODEL,
+        "epochs": list(range(epochs)),
+        "batch summaries": epochs,
+        "last scores": scores,
+        "track entries": epochs * -(-len(train_part[1]) // digits.BATCH_SIZE),
+        "files": ["confusion.png", "model.pkl"],
+        "scores of the stored model": scores,
+    }
+
+
+def _what_is_stored(run: Any, digits: Any, epochs: int) -> dict[str, Any]:
+    """Return what the run holds, by the same names."""
+    points = [point["data"] for point in run.metrics("eval").read(limit=epochs + 1)["data"]]
+    _, eval_part = digits.load()
+    return {
+        "parameters": run.params.get(flatten=False)["model"],
+        "epochs": [point["epoch"] for point in points],
+        "batch summaries": len(run.metrics("batches").read(limit=epochs + 1)["data"]),
+        "last scores": {key: points[-1][key] for key in ("loss", "accuracy")} if points else {},
+        "track entries": run.tracks("weights").read()["count"],
+        "files": sorted(file["filename"] for file in run.files().list()),
+        "scores of the stored model": digits.judge(_stored_model(run), eval_part),
+    }
 
 
 def _stored_model(run: Any) -> Any:
