@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from tests.compat import old_release
 from tests.compat.old_release import Release
 
@@ -14,6 +15,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "old_release: runs a real ml-dash 0.6 release (installed with pip, cached)"
     )
+    config.addinivalue_line("markers", "remote_client: pins names of ml_dash.client")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.compat import content, old_release
 from tests.compat.golden import trees
 from tests.compat.golden.trees import Copy, Golden
