@@ -85,7 +85,7 @@ def docs(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """Build wheel and sdist, install each into an empty environment, and run the tests there."""
     session.install(*_group("build"))
-    built = Path(session.create_tmp()) / "dist"
+    built = Path(session.create_tmp()).resolve() / "dist"
     shutil.rmtree(built, ignore_errors=True)
     # Builds the sdist from the tree and the wheel from the sdist: both hold all that is needed.
     session.run("python", "-m", "build", "--outdir", str(built), str(ROOT), silent=True)
@@ -95,7 +95,7 @@ def build(session: nox.Session) -> None:
 
 def _test_installed(session: nox.Session, kind: str, package: Path, tests: str) -> None:
     """Run tests on an installed package, in a folder that holds the tests and no source."""
-    place = Path(session.create_tmp()) / kind
+    place = Path(session.create_tmp()).resolve() / kind
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(ROOT / "tests", place / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", place)
@@ -105,7 +105,9 @@ def _test_installed(session: nox.Session, kind: str, package: Path, tests: str) 
     wanted = f"ml-dash[all] @ {package.resolve().as_uri()}"
     session.run(*pip, wanted, *_group("test"), external=True)
     without_tree = ("--ignore=tests/docs", "--ignore=tests/repo")
+    where = "import ml_dash; assert 'site-packages' in ml_dash.__file__, ml_dash.__file__"
     with session.chdir(place):
+        session.run(python, "-c", where, external=True)
         session.run(
             python, "-m", "pytest", tests, *without_tree, _report(session, f"build-{kind}"),
             external=True,

@@ -59,7 +59,7 @@ def test_demo_prints_a_ledger_that_adds_up(demo: tuple[str, Path]) -> None:
     table = printed.partition("Stream")[2].partition("Lost: 0\n")[0]
     rows = [line.split() for line in table.splitlines()[1:]]
     counts = {row[0]: [int(number) for number in row[1:]] for row in rows}
-    assert len(counts) >= 6
+    assert set(counts) == {"logs", "metrics", "tracks", "params", "files"}
     for accepted, stored, waiting, refused in counts.values():
         assert (accepted > 0, stored, waiting, refused) == (True, accepted, 0, 0)
 
