@@ -76,7 +76,7 @@ def train(experiment: Experiment, epochs: Iterable[int] = range(EPOCHS)) -> MLPC
     for epoch in epochs:
         for images, labels in batches(train_part, rng):
             model.partial_fit(images, labels, classes=range(10))
-            experiment.metrics("batches").buffer(loss=model.loss_, images=len(labels))
+            experiment.metrics("batches").buffer(loss=model.loss_)
             sizes = [float(np.linalg.norm(layer)) for layer in model.coefs_]
             experiment.tracks("weights").append(
                 _ts=time.perf_counter() - start, norm={"hidden": sizes[0], "output": sizes[1]}
