@@ -12,8 +12,8 @@ import math
 import os
 import pickle
 import sys
-import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 PREFIX = "alice/vision/{name}"
@@ -148,28 +148,24 @@ class Session:
 
     def text(self, directory: str | None, name: str, content: str, **about: Any) -> Any:
         """Save a text file."""
-        record = self.exp.files(directory, **about).save_text(content, to=name)
-        self._note_saved(directory, name, content.encode(), about)
-        return record
+        return self._save("save_text", directory, name, content, content.encode(), about)
 
     def json(self, directory: str | None, name: str, content: Any, **about: Any) -> Any:
         """Save a JSON file."""
-        record = self.exp.files(directory, **about).save_json(content, to=name)
-        self._note_saved(directory, name, json.dumps(content, indent=2).encode(), about)
-        return record
+        stored = json.dumps(content, indent=2).encode()
+        return self._save("save_json", directory, name, content, stored, about)
 
     def blob(self, directory: str | None, name: str, content: bytes, **about: Any) -> Any:
         """Save bytes."""
-        record = self.exp.files(directory, **about).save_blob(content, to=name)
-        self._note_saved(directory, name, content, about)
-        return record
+        return self._save("save_blob", directory, name, content, content, about)
 
-    def _note_saved(
-        self, directory: str | None, name: str, content: bytes, about: dict[str, Any]
-    ) -> None:
+    def _save(self, how: str, directory: str | None, name: str, *rest: Any) -> Any:
+        content, stored, about = rest
+        record = getattr(self.exp.files(directory, **about), how)(content, to=name)
         whole = "/".join(part for part in (directory or "", name) if part)
         path, _, filename = whole.rpartition("/")
-        self.note_file(f"/{path.lstrip('/')}", filename, content, **about)
+        self.note_file(f"/{path.lstrip('/')}", filename, stored, **about)
+        return record
 
     def accepted(self) -> dict[str, Any]:
         """Return the notes."""
@@ -332,8 +328,7 @@ def damaged_params(root: str) -> Session:
 
 def damaged_batch(root: str) -> Session:
     """Desynchronise a metric's indexes as 0.6.13 does: a batch with a value it cannot store."""
-    with Session(root, "damaged_batch") as run, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with Session(root, "damaged_batch") as run:
         run.point("train", step=0)
         run.exp.flush()
         run.point("train", step=1)
@@ -361,11 +356,6 @@ def damaged_base(root: str, name: str) -> Session:
     return run
 
 
-def damaged(name: str) -> Callable[[str], Session]:
-    """Return the scenario ``damaged_base`` under another name."""
-    return lambda root: damaged_base(root, name)
-
-
 SCENARIOS: dict[str, Callable[[str], Session]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -382,7 +372,7 @@ SCENARIOS: dict[str, Callable[[str], Session]] = {
     )
 }
 SCENARIOS.update(
-    (name, damaged(name))
+    (name, partial(damaged_base, name=name))
     for name in (
         "damaged_log_sequence",
         "damaged_log_tail",
