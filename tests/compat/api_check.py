@@ -31,7 +31,7 @@ def checks(pins: dict[str, Any]) -> Iterator[Check]:
     for module, names in pins["modules"].items():
         for name in names:
             where = f"{module}:{name}"
-            yield f"name:{where}", lambda where=where: absent(where)
+            yield f"name:{where}", lambda w=where: absent(w)
     for where, pinned in pins["functions"].items():
         yield f"signature:{where}", lambda w=where, p=pinned: signature_problem(find(w), p)
     for where, pinned in pins["classes"].items():
@@ -48,8 +48,8 @@ def checks(pins: dict[str, Any]) -> Iterator[Check]:
 def class_checks(where: str, pinned: dict[str, Any]) -> Iterator[Check]:
     """Yield the checks of one class."""
     if pinned.get("init") is not None:
-        text = pinned["init"]
-        yield f"signature:{where}()", lambda: signature_problem(find(where), text)
+        init = pinned["init"]
+        yield f"signature:{where}()", lambda: signature_problem(find(where), init)
     for method, text in pinned.get("methods", {}).items():
         yield (
             f"signature:{where}.{method}",
