@@ -1,3 +1,74 @@
-"""ml-dash: track machine-learning experiments in a folder that keeps everything it accepts."""
+"""ml-dash: track machine-learning experiments in a folder that keeps everything it accepts.
+
+Where things are::
+
+    Experiment, RUN, dxp ...   what a training script uses
+    ml_dash.exceptions         every error, in one tree
+    ml_dash.testing            a run for the tests of your own code
+    ml_dash.storage            read a folder of runs without an Experiment
+
+Importing this package does no I/O and loads nothing heavy: each name is loaded when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.7.0"
+REQUIRED_VERSION = __version__
+
+_HOME = {
+    "Experiment": "experiment",
+    "ml_dash_experiment": "experiment",
+    "OperationMode": "experiment",
+    "LocalStorage": "storage",
+    "LogLevel": "log",
+    "LogBuilder": "log",
+    "ParametersBuilder": "params",
+    "RUN": "run",
+    "MlDashError": "exceptions",
+    "MLDashError": "exceptions",
+    "AuthenticationError": "exceptions",
+    "ConfigurationError": "exceptions",
+    "ExperimentError": "exceptions",
+    "NetworkError": "exceptions",
+    "StorageError": "exceptions",
+    "ErrorHandlingMode": "_base.policy",
+    "set_error_mode": "_base.policy",
+    "error_mode": "_base.policy",
+    "handle_error": "_base.policy",
+}
+"""Where each public name lives (PEP 562)."""
+
+__all__ = list(_HOME)
+
+if TYPE_CHECKING:
+    from ml_dash._base.policy import ErrorHandlingMode, error_mode, handle_error, set_error_mode
+    from ml_dash.exceptions import (
+        AuthenticationError,
+        ConfigurationError,
+        ExperimentError,
+        MLDashError,
+        MlDashError,
+        NetworkError,
+        StorageError,
+    )
+    from ml_dash.experiment import Experiment, OperationMode, ml_dash_experiment
+    from ml_dash.log import LogBuilder, LogLevel
+    from ml_dash.params import ParametersBuilder
+    from ml_dash.run import RUN
+    from ml_dash.storage import LocalStorage
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ml_dash' has no attribute {name!r}")
+    value = getattr(import_module(f"ml_dash.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -50,6 +50,7 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
         |-- FileReadError [FileAccessError] (OSError)
         |-- AmbiguousFileError [FileAccessError] (ValueError)
         |-- StatusUpdateError [StateError]
+        |-- SkippedValueError (ValueError, TypeError)
         |-- CleanupError (OSError)
         `-- ConsoleEchoError (OSError)
 
@@ -481,6 +482,13 @@ class GraphQLError(InvalidResponseError):
 
 
 # --- side effects of little value -------------------------------------------------------------
+
+
+class SkippedValueError(RecoverableError, ValueError, TypeError):
+    """A buffered value is no number and was skipped, as 0.6 did without a word."""
+
+    code = "skipped-value"
+    retryable = False
 
 
 class CleanupError(RecoverableError, OSError):

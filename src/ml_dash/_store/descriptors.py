@@ -6,6 +6,8 @@ import random
 import threading
 from typing import Protocol
 
+from ml_dash._base.fork import reset_in_child
+
 try:
     from resource import RLIMIT_NOFILE, getrlimit
 except ImportError:  # pragma: no cover - no such platform in CI
@@ -36,6 +38,7 @@ class Descriptors:
         self.max_open = max_open
         self._open: list[Closeable] = []
         self._lock = threading.Lock()
+        reset_in_child(self)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -65,7 +65,7 @@ class Journal(Stream):
         Raises:
             OSError: the journal exists and cannot be read.
         """
-        with self._lock:
+        with self.lock:
             try:
                 fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.fork import reset_in_child
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import METRICS, POINTS, SUMMARY
@@ -118,6 +119,16 @@ class MetricStore:
         for line in self.window().read(start, limit):
             yield decode_line(line, self.stream.path)
 
+    def page(self, start: int, limit: int) -> dict[str, Any]:
+        """Return a window of points in 0.6's shape; see :meth:`read`."""
+        points = list(self.read(start, limit))
+        return page(points, start, self.window().lines)
+
+    def listed(self) -> dict[str, Any]:
+        """Return the metric's entry in a list of metrics (0.6's shape); see :meth:`stats`."""
+        stats = self.stats()
+        return {key: stats[key] for key in _LISTED}
+
     def stats(self) -> dict[str, Any]:
         """Return counts, times and description (0.6's shape: counts are texts).
 
@@ -158,6 +169,20 @@ class MetricStore:
         return {**(found or {}), **{k: v for k, v in self.definition.items() if v is not None}}
 
 
+_LISTED = ("metricId", "name", "description", "tags", "totalDataPoints", "createdAt")
+
+
+def page(points: list[dict[str, Any]], start: int, stored: int) -> dict[str, Any]:
+    """Return 0.6's shape of a window of points out of ``stored`` ones."""
+    return {
+        "data": points,
+        "startIndex": start,
+        "endIndex": start + len(points) - 1,
+        "total": len(points),
+        "hasMore": start + len(points) < stored,
+    }
+
+
 class MetricStores:
     """All metrics of a run, by name."""
 
@@ -167,10 +192,11 @@ class MetricStores:
         self._durable = durable
         self._open: dict[str | None, MetricStore] = {}
         self._read_only: dict[str | None, MetricStore] = {}
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._definitions: dict[str, Definition] = {}
         self._names = Names(self.folder, self._owner_of)
         journal.on(_KIND, self._fold)
+        reset_in_child(self)
 
     def _fold(self, event: Event) -> None:
         self._definitions.setdefault(event["directory"], {}).update(event)
@@ -191,7 +217,7 @@ class MetricStores:
         name = None if name == UNNAMED else name
         store = self._open.get(name)
         if store is None:
-            with self._lock:
+            with self.lock:
                 store = self._open.get(name) or self._make(name, definition or {})
         return store
 
@@ -259,6 +285,10 @@ class MetricStores:
             key = None if name == UNNAMED else name
             stores.append(self._open.get(key) or self._store(key, directory))
         return stores
+
+    def reset_after_fork(self) -> None:
+        """Give a forked child a lock of its own."""
+        self.lock = threading.Lock()
 
     def written(self) -> list[MetricStore]:
         """Return the metrics that this process has written to."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import weakref
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ml_dash._base.fork import reset_in_child
 from ml_dash._base.policy import ErrorHandlingMode, handle_error
 from ml_dash._base.settings import Settings
 from ml_dash._store.files import FileStore
@@ -28,8 +29,8 @@ from ml_dash._store.tracks import MERGE_AT_BYTES, TrackStores
 from ml_dash._store.waiting import Waiting
 from ml_dash.exceptions import DataLossError, LocalWriteError, ShutdownIncompleteError
 
+_LOCK_PATIENCE_S = 0.05
 _log = logging.getLogger("ml_dash.store")
-_stores: weakref.WeakSet[RunStore] = weakref.WeakSet()
 
 
 class RunStore:
@@ -71,7 +72,7 @@ class RunStore:
         self._flusher = Flusher(self._write_gathered)
         self._deferred: LocalWriteError | None = None
         self._opened_by = 0
-        _stores.add(self)
+        reset_in_child(self)
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -83,11 +84,25 @@ class RunStore:
             SerializationError: the run's metadata have no JSON form.
         """
         with self._typed("the run's folder", self.folder):
-            for name in ("logs", METRICS, FILES):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            self._make_folders()
             self.document.open(description)
             self.logs.open()
         self._opened_by = os.getpid()
+
+    def create(self, description: Description) -> None:
+        """Make or take up the folder without counting as a writer of the run.
+
+        Raises:
+            LocalWriteError: the folder cannot be made or written.
+            SerializationError: the run's metadata have no JSON form.
+        """
+        with self._typed("the run's folder", self.folder):
+            self._make_folders()
+            self.document.create(description)
+
+    def _make_folders(self) -> None:
+        for name in ("logs", METRICS, FILES):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     @property
     def opened_here(self) -> bool:
@@ -108,6 +123,15 @@ class RunStore:
         for flush in self._snapshots():
             self._attempt("writing snapshots", flush)
         self._raise_deferred()
+
+    def flush_track(self, topic: str) -> None:
+        """Write what waits and merge one track.
+
+        Raises:
+            MLDashError: by the error mode, what could not be written.
+        """
+        self._attempt("writing what waits", lambda: self._drain(now=True))
+        self._attempt(f"merging track {topic!r}", lambda: self.tracks.writer(topic).merge())
 
     def _snapshots(self) -> Iterator[Callable[[], None]]:
         yield self.logs.flush
@@ -134,6 +158,30 @@ class RunStore:
         if problems:
             self._handle(problems[0], "closing the run")
 
+    def terminate(self, status: str, error: dict[str, str]) -> None:
+        """Close from a signal handler: fully, unless the interrupted code holds a lock.
+
+        Raises:
+            MLDashError: by the error mode, after everything else was done.
+            OSError: the document cannot be written.
+        """
+        if self._is_quiet():
+            self.close(status, error)
+        elif self.opened_here:
+            self.document.close_in_signal_handler(status, error)
+
+    def _is_quiet(self) -> bool:
+        """Tell whether each lock is free, or is given back by another thread within a moment."""
+        for lock in self._locks():
+            if not lock.acquire(timeout=_LOCK_PATIENCE_S):
+                return False
+            lock.release()
+        return True
+
+    def _locks(self) -> Iterator[threading.Lock]:
+        yield from (stream.lock for stream in self._streams())
+        yield from (self._waiting.lock, self.metrics.lock, self.tracks.lock)
+
     def _record_end(self, status: str, error: dict[str, str] | None) -> None:
         if self.opened_here:
             self.document.close(status, error)
@@ -152,12 +200,14 @@ class RunStore:
             )
 
     def _release(self) -> None:
-        streams = [self.journal, self.logs.stream]
-        streams += [metric.stream for metric in self.metrics.written()]
-        for track in self.tracks.written():
-            streams += [track.pending, track.data]
-        for stream in streams:
+        for stream in self._streams():
             stream.close()
+
+    def _streams(self) -> Iterator[Stream]:
+        yield from (self.journal, self.logs.stream)
+        yield from (metric.stream for metric in self.metrics.written())
+        for track in self.tracks.written():
+            yield from (track.pending, track.data)
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -318,11 +368,3 @@ class RunStore:
         self._direct = not self._batch
         self._refused = Counter()
 
-
-def _reset_after_fork() -> None:
-    for store in list(_stores):
-        store.reset_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -69,6 +69,19 @@ class RunDocument:
             add(_KIND, content)
             self._write(content)
 
+    def create(self, description: Description) -> None:
+        """Make or update the document without counting as a writer of the run.
+
+        Raises:
+            OSError: the folder cannot be written.
+            SerializationError: the metadata have no JSON form; nothing was changed.
+        """
+        with self._journal.transaction() as add:
+            found, _ = self._document.read_or_set_aside()
+            content = self._updated(found or self._content, description)
+            add(_KIND, content)
+            self._write(content)
+
     def _updated(self, found: dict[str, Any] | None, given: Description) -> dict[str, Any]:
         if not found:
             return {

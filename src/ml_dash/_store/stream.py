@@ -14,11 +14,11 @@ import logging
 import os
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_EX, LOCK_UN, flock, sync_folder
 from ml_dash._record import codec
 from ml_dash._store.descriptors import SHARED, Descriptors
@@ -29,8 +29,6 @@ _NOT_OPEN = -1
 _LOOK_AT_FOLDER_EVERY_S = 0.05
 _CHUNK_BYTES = 1 << 20
 _OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-
-_streams: weakref.WeakSet[Stream] = weakref.WeakSet()
 
 
 class Stream:
@@ -62,14 +60,14 @@ class Stream:
         self._counter = counter
         self._durable = durable
         self._descriptors = descriptors
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._fd = _NOT_OPEN
         self._end = 0
         self._next = first
         self._look_again_at = 0.0
         self._synced_end = 0
         self._sync_lock = threading.Lock()
-        _streams.add(self)
+        reset_in_child(self)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -83,7 +81,7 @@ class Stream:
         Raises:
             OSError: nothing of the record is in the file.
         """
-        with self._lock:
+        with self.lock:
             fd = self._fd
             if fd < 0 or time.monotonic() >= self._look_again_at:
                 fd = self._ready()
@@ -109,7 +107,7 @@ class Stream:
     @contextmanager
     def exclusive(self) -> Iterator[int]:
         """Keep all other writers out, of this process and of others; gives the descriptor."""
-        with self._lock:
+        with self.lock:
             fd = self._ready()
             try:
                 flock(fd, LOCK_EX)
@@ -171,19 +169,19 @@ class Stream:
 
     def close(self) -> None:
         """Give the descriptor back; the next append opens it again."""
-        with self._lock:
+        with self.lock:
             self._close()
 
     def try_release(self) -> bool:
         """Give the descriptor back unless the stream is in use."""
-        if not self._lock.acquire(blocking=False):
+        if not self.lock.acquire(blocking=False):
             return False
         try:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = _NOT_OPEN
         finally:
-            self._lock.release()
+            self.lock.release()
         return True
 
     # -- opening and checking --------------------------------------------------------------------
@@ -313,7 +311,7 @@ class Stream:
         with self._sync_lock:
             if self._synced_end >= end:
                 return
-            with self._lock:
+            with self.lock:
                 fd = os.dup(self._ready())
                 reached = self._end
             try:
@@ -326,7 +324,7 @@ class Stream:
 
     def reset_after_fork(self) -> None:
         """Start afresh in a forked child: own locks, own descriptor, no count."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._sync_lock = threading.Lock()
         self.appended = 0
         if self._fd >= 0:
@@ -348,13 +346,3 @@ def _planted_link(path: Path) -> PrefixError:
         hint="Remove the link, or move the run to where it points",
         context={"path": str(path)},
     )
-
-
-def _reset_after_fork() -> None:
-    SHARED.reset_after_fork()
-    for stream in list(_streams):
-        stream.reset_after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_SH, flocked
 from ml_dash._record import codec
 from ml_dash._store.documents import Document
@@ -204,6 +205,25 @@ class TrackStore:
                 if line.strip():
                     yield decode_line(line, self.data.path)
 
+    def between(self, start: float | None, end: float | None) -> list[Entry]:
+        """Return the entries of a span of time, bounds inclusive; see :meth:`entries`."""
+        return [
+            entry
+            for entry in self.entries()
+            if (start is None or entry["timestamp"] >= start)
+            and (end is None or entry["timestamp"] <= end)
+        ]
+
+    def flush(self) -> None:
+        """Merge, and bring the snapshot up to date.
+
+        Raises:
+            OSError: it cannot be written; the entries are on disk.
+        """
+        self.merge()
+        with self.pending.exclusive():
+            self._write_snapshot()
+
     def summary(self) -> dict[str, Any]:
         """Return id, topic, counts and columns (0.6's shape), pending entries included.
 
@@ -233,10 +253,11 @@ class TrackStores:
         self._journal = journal
         self._durable = durable
         self._open: dict[str, TrackStore] = {}
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._topics: dict[str, str] = {}
         self._names = Names(self.folder, self._owner_of, legacy=_legacy_directory)
         journal.on(_KIND, self._fold)
+        reset_in_child(self)
 
     def _fold(self, event: Event) -> None:
         self._topics[event["directory"]] = event["topic"]
@@ -255,7 +276,7 @@ class TrackStores:
         """
         store = self._open.get(topic)
         if store is None:
-            with self._lock:
+            with self.lock:
                 store = self._open.get(topic) or self._make(topic)
         return store
 
@@ -307,6 +328,10 @@ class TrackStores:
             stores.append(self._open.get(topic) or TrackStore(
                 self.folder / directory, topic, self._durable))
         return stores
+
+    def reset_after_fork(self) -> None:
+        """Give a forked child a lock of its own."""
+        self.lock = threading.Lock()
 
     def written(self) -> list[TrackStore]:
         """Return the tracks that this process has written to."""

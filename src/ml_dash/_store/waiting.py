@@ -33,7 +33,7 @@ class Waiting:
         self.size_bytes = 0
         self.counts: Counter[str] = Counter()
         self._records: list[Record] = []
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._try_again_at = 0.0
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class Waiting:
 
     def hold(self, stream: Stream, tail: bytes, kind: str) -> bool:
         """Take a record in; False when there is no room for it."""
-        with self._lock:
+        with self.lock:
             if self.size_bytes + len(tail) > self.max_bytes:
                 return False
             self._records.append((stream, tail, kind))
@@ -58,7 +58,7 @@ class Waiting:
         Raises:
             OSError: the disk still refuses; what did not go out still waits.
         """
-        with self._lock:
+        with self.lock:
             if not self._records or (not now and time.monotonic() < self._try_again_at):
                 return 0
             written = 0
@@ -102,7 +102,7 @@ class Waiting:
 
     def reset_after_fork(self) -> None:
         """Forget everything in a forked child: the parent will write it."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._records = []
         self.counts = Counter()
         self.size_bytes = 0

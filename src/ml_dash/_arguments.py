@@ -1,0 +1,98 @@
+"""What ``Experiment(...)`` is given: old names, unknown names, wrong types."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import warnings
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base.policy import warn_user
+from ml_dash._base.settings import SPOOL_DIR
+from ml_dash._record import codec
+from ml_dash.exceptions import (
+    InvalidValueError,
+    MLDashDeprecationWarning,
+    NoBackendError,
+    RecoverableWarning,
+)
+from ml_dash.run import RUN
+
+_log = logging.getLogger("ml_dash")
+DEFAULT_ROOT = ".dash"
+
+
+class OperationMode(Enum):
+    """Where an experiment records."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    HYBRID = "hybrid"
+
+
+def operation_mode(url: str | None, root: str | Path | None) -> OperationMode:
+    if url:
+        return OperationMode.HYBRID if root else OperationMode.REMOTE
+    if root is None:
+        raise NoBackendError(
+            "The experiment has neither a folder (dash_root) nor a server (dash_url)",
+            hint="Give dash_root, dash_url, or both")
+    return OperationMode.LOCAL
+
+
+def spool_root() -> Path:
+    given = os.environ.get(SPOOL_DIR)
+    if given:
+        return Path(given)
+    from platformdirs import user_state_path
+
+    return user_state_path("ml-dash") / "spool"
+
+
+def old_names(
+    url: Any, root: Any, remote: Any, local_path: Any
+) -> tuple[str | bool | None, str | Path | None]:
+    for old, new, value in (("remote", "dash_url", remote), ("local_path", "dash_root", local_path)):
+        if value is not None:
+            warnings.warn(f"Experiment({old}=...) is deprecated; use {new}=...",
+                          MLDashDeprecationWarning, stacklevel=3)  # fmt: skip
+    if remote is not None and url is None:
+        url = remote
+    if local_path is not None and root == DEFAULT_ROOT:
+        root = local_path
+    return url, root
+
+
+def known_fields(given: dict[str, Any]) -> dict[str, Any]:
+    """Drop unknown keywords as 0.6 did, with a word about each."""
+    known = {name for name in dir(RUN) if not name.startswith("_")}
+    for name in given.keys() - known:
+        options = [*known, "readme", "tags", "bindrs", "metadata", "dash_url", "dash_root",
+                   "error_mode", "echo", "prefix"]  # fmt: skip
+        near = difflib.get_close_matches(name, options, n=1)
+        message = f"Experiment() has no argument {name!r}; it is ignored" + (
+            f". Did you mean {near[0]!r}?" if near else "")
+        _log.warning(message)
+        warn_user(message, RecoverableWarning)
+    return {name: value for name, value in given.items() if name in known}
+
+
+def texts(what: str, given: Any) -> list[str] | None:
+    if given is None:
+        return None
+    if isinstance(given, (list, tuple)) and all(isinstance(each, str) for each in given):
+        return list(given)
+    raise InvalidValueError(f"{what} is {given!r}", hint="Give a list of texts",
+                            context={"argument": what})  # fmt: skip
+
+
+def checked_metadata(given: Any) -> dict[str, Any] | None:
+    if given is not None and not isinstance(given, dict):
+        raise InvalidValueError(f"metadata is {given!r}", hint="Give a dictionary",
+                                context={"argument": "metadata"})  # fmt: skip
+    if given is not None:
+        codec.encode(given)
+    return given

@@ -1,0 +1,98 @@
+"""Runs that are open when the process ends: closed at exit, and marked when it is terminated."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Protocol
+
+from ml_dash._base.policy import recording
+
+COMPLETED, FAILED, CANCELLED = "COMPLETED", "FAILED", "CANCELLED"
+
+
+class Closeable(Protocol):
+    """An open run."""
+
+    def _close(self, status: str, error: BaseException | None = None) -> None: ...
+
+    def _terminate(self, status: str, error: dict[str, str]) -> None: ...
+
+
+_open: dict[int, Closeable] = {}
+_owner = os.getpid()
+_installed = False
+_registered = False
+
+
+def opened(run: Closeable) -> None:
+    """Close this run when the process ends, unless it is closed before."""
+    global _owner, _registered
+    if _owner != os.getpid():
+        _open.clear()
+        _owner = os.getpid()
+    _open[id(run)] = run
+    if not _registered:
+        atexit.register(_at_exit)
+        _registered = True
+    _watch_sigterm()
+
+
+def closed(run: Closeable) -> None:
+    """Forget a run that has been closed."""
+    _open.pop(id(run), None)
+    if not _open:
+        _unwatch_sigterm()
+
+
+def describe(error: BaseException | None) -> dict[str, str] | None:
+    """Return type and text of an exception, as kept with the run."""
+    if error is None:
+        return None
+    return {"type": type(error).__name__, "message": str(error)}
+
+
+def _at_exit() -> None:
+    if _owner != os.getpid():
+        return
+    # The interpreter keeps an exception that nobody caught here before it runs exit hooks.
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    for run in reversed(list(_open.values())):
+        with recording("closing a run at exit"):
+            run._close(FAILED if error is not None else COMPLETED, error)
+
+
+def _watch_sigterm() -> None:
+    global _installed
+    if _installed or threading.current_thread() is not threading.main_thread():
+        return
+    # A handler of the application's own comes first: it will end in an exit, hence in _at_exit.
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+        _installed = True
+
+
+def _unwatch_sigterm() -> None:
+    global _installed
+    if not _installed or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _installed = False
+
+
+def _on_sigterm(signum: int, _frame: FrameType | None) -> None:
+    """Note the end with each run, then end as if nobody had listened."""
+    try:
+        if _owner == os.getpid():
+            error = {"type": "SIGTERM", "message": "the process was terminated by a signal"}
+            for run in reversed(list(_open.values())):
+                with recording("closing a run at termination"):
+                    run._terminate(CANCELLED, error)
+    finally:
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)

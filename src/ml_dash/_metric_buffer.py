@@ -1,0 +1,207 @@
+"""Values gathered in memory until they are summarised into metric points."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ml_dash._base.fork import reset_in_child
+from ml_dash._base.policy import ErrorHandlingMode, handle_error
+from ml_dash._record import aggregate
+from ml_dash.exceptions import InvalidValueError, SkippedValueError
+
+if TYPE_CHECKING:
+    from ml_dash.metric import MetricBuilder, MetricsManager
+
+Values = dict[str, list[float]]
+
+
+def gather(into: Values, name: str | None, given: dict[str, Any]) -> list[InvalidValueError]:
+    """Add numbers to lists by key; return an error for each value that is none."""
+    problems = []
+    for key, value in given.items():
+        try:
+            number = aggregate.to_number(value)
+        except InvalidValueError:
+            problems.append(_no_number(name, key, value))
+            continue
+        into.setdefault(key, []).append(number)
+    return problems
+
+
+def _no_number(name: str | None, key: str, value: object) -> InvalidValueError:
+    return InvalidValueError(
+        f"The value of {key!r} buffered for metric {name!r} is no number: {value!r}",
+        kept="the other values of the call",
+        hint="Buffer numbers only; log anything else with log()",
+        context={"metric": name, "key": key, "type": type(value).__name__},
+    )
+
+
+class BufferManager:
+    """The values gathered by ``metrics(name).buffer(...)`` for all metrics of a run."""
+
+    SUPPORTED_AGGS = aggregate.AGGREGATIONS
+
+    def __init__(self, metrics: MetricsManager) -> None:
+        self._metrics = metrics
+        self._values: dict[str | None, Values] = {}
+        self._skipped: set[tuple[str | None, str]] = set()
+        self._lock = threading.Lock()
+        reset_in_child(self)
+
+    def _store(self, name: str | None, given: dict[str, Any]) -> None:
+        self._metrics._experiment._require_open()
+        with self._lock:
+            problems = gather(self._values.setdefault(name, {}), name, given)
+        _report_skipped(self._skipped, problems, self._metrics._experiment._mode)
+
+    def log_summary(self, *aggs: str, **extra: Any) -> None:
+        """Log one point per metric with the statistics of what was gathered, and start anew.
+
+        Args:
+            *aggs: Names of statistics; ``mean`` when omitted. See ``SUPPORTED_AGGS``.
+            **extra: Fields added to each point; a statistic of the same name wins. ``_ts`` is the
+                points' time.
+
+        Raises:
+            InvalidValueError: a statistic is unknown; nothing was logged.
+        """
+        chosen = aggs or ("mean",)
+        for agg in chosen:
+            if agg not in self.SUPPORTED_AGGS:
+                raise InvalidValueError(
+                    f"Unsupported aggregation {agg!r}",
+                    hint="Use one of: " + ", ".join(sorted(self.SUPPORTED_AGGS)))
+        # Swapped under the lock: what another thread gathers meanwhile counts next time.
+        with self._lock:
+            gathered, self._values = self._values, {}
+        for name, values in gathered.items():
+            point = _statistics(values, chosen)
+            if values and (point or extra):
+                self._metrics(name).log(**{**extra, **point})
+
+    def peek(
+        self, prefix: str | None = None, *keys: str, limit: int | None = 5
+    ) -> dict[str, list[float]]:
+        """Return the last values gathered.
+
+        Args:
+            prefix: A metric's name; None for all, with keys ``name/key``.
+            *keys: Only these keys.
+            limit: How many values of each; all when 0 or None.
+        """
+        with self._lock:
+            gathered = {name: dict(values) for name, values in self._values.items()}
+        if prefix is not None:
+            return _last(gathered.get(prefix, {}), keys, limit)
+        return {
+            f"{'(default)' if name is None else name}/{key}": values
+            for name, of_name in gathered.items()
+            for key, values in _last(of_name, keys, limit).items()
+        }
+
+    def reset_after_fork(self) -> None:
+        """Give a forked child a lock of its own."""
+        self._lock = threading.Lock()
+
+    def _left(self) -> dict[str | None, int]:
+        """Return how many values of each metric nobody has summarised."""
+        with self._lock:
+            return {name: sum(map(len, v.values())) for name, v in self._values.items() if v}
+
+
+class SummaryCache:
+    """Values of one metric, gathered for one summarising point.
+
+    Args:
+        metric: The metric that gets the point.
+    """
+
+    def __init__(self, metric: MetricBuilder) -> None:
+        self._metric = metric
+        self._values: Values = {}
+        self._facts: dict[str, Any] = {}
+        self._skipped: set[tuple[str | None, str]] = set()
+        self._lock = threading.Lock()
+        reset_in_child(self)
+
+    def store(self, **kwargs: Any) -> None:
+        """Gather one value for each key; None counts as NaN."""
+        with self._lock:
+            problems = gather(self._values, self._metric._name, kwargs)
+        _report_skipped(self._skipped, problems, self._metric._experiment._mode)
+
+    def set(self, **kwargs: Any) -> None:
+        """Set fields of the summarising point; the last value counts."""
+        with self._lock:
+            self._facts.update(kwargs)
+
+    def summarize(self, clear: bool = True) -> None:
+        """Log one point: the fields set, then mean, min, max, count and std of each key.
+
+        Args:
+            clear: Start anew; False keeps the values for a cumulative summary.
+
+        Raises:
+            NotOpenError: the run is not open; the values are kept.
+        """
+        with self._lock:
+            point = {**self._facts, **self._statistics()}
+            if point:
+                self._metric.log(**point)
+            if point and clear:
+                self._values, self._facts = {}, {}
+
+    def peek(self, *keys: str, limit: int | None = 5) -> dict[str, list[float]]:
+        """Return the last values gathered for each key (all keys when none is named)."""
+        with self._lock:
+            return _last(self._values, keys, limit)
+
+    def _compute_stats(self) -> dict[str, Any]:
+        with self._lock:
+            return self._statistics()
+
+    def _statistics(self) -> dict[str, Any]:
+        return _statistics(self._values, ("mean", "min", "max", "count", "std"))
+
+    def reset_after_fork(self) -> None:
+        """Give a forked child a lock of its own."""
+        self._lock = threading.Lock()
+
+    def _left(self) -> int:
+        """Return how many values nobody has summarised."""
+        with self._lock:
+            return sum(map(len, self._values.values()))
+
+
+def _statistics(values: Values, aggs: tuple[str, ...]) -> dict[str, Any]:
+    point: dict[str, Any] = {}
+    for key, numbers in values.items():
+        clean = aggregate.without_nan(numbers)
+        if clean:
+            point |= {f"{key}.{agg}": aggregate.aggregate(clean, agg) for agg in aggs}
+    return point
+
+
+def _last(values: Values, keys: tuple[str, ...], limit: int | None) -> dict[str, list[float]]:
+    return {
+        key: list(numbers[-limit:] if limit else numbers)
+        for key, numbers in values.items()
+        if not keys or key in keys
+    }
+
+
+def _report_skipped(
+    known: set[tuple[str | None, str]],
+    problems: list[InvalidValueError],
+    mode: ErrorHandlingMode,
+) -> None:
+    """Say once per key that its values are skipped, as 0.6 did without a word."""
+    for problem in problems:
+        key = (problem.context["metric"], problem.context["key"])
+        if key not in known:
+            known.add(key)
+            skipped = SkippedValueError(problem.message, context=problem.context,
+                                        kept=problem.kept, hint=problem.hint)
+            handle_error(skipped, "gathering values", mode)

@@ -1,0 +1,434 @@
+"""The experiment: what a training script holds on to."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ml_dash import _arguments as arguments, _lifetime
+from ml_dash._base import console
+from ml_dash._base.clock import stamp, time_ns
+from ml_dash._base.policy import (
+    ErrorHandlingMode,
+    current_mode,
+    handle_error,
+    log_error,
+    warn_user,
+)
+from ml_dash._base.settings import Settings
+from ml_dash._record import codec, prefix as prefixes
+from ml_dash._store.ledger import Ledger
+from ml_dash._store.logs import LogStore
+from ml_dash._arguments import OperationMode
+from ml_dash._times import RunTimes
+from ml_dash.buffer import BackgroundBufferManager, BufferConfig
+from ml_dash.exceptions import (
+    ConsoleEchoError,
+    MLDashDeprecationWarning,
+    MLDashError,
+    RecoverableWarning,
+    WriteProtectedError,
+)
+from ml_dash.files import BindrsBuilder, FilesAccessor
+from ml_dash.log import LogBuilder, LogLevel
+from ml_dash.metric import MetricBuilder, MetricsManager
+from ml_dash.params import ParametersBuilder
+from ml_dash.run import RUN, require_open, requires_open
+from ml_dash.storage import LocalStorage
+from ml_dash.track import TracksManager
+
+if TYPE_CHECKING:
+    from ml_dash._store.run_store import RunStore
+
+__all__ = ["Experiment", "OperationMode", "ml_dash_experiment"]
+
+_log = logging.getLogger("ml_dash")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Experiment:
+    """One experiment: parameters, metrics, logs, tracks and files of a run, in a folder.
+
+    Everything a call accepts is on disk when the call returns.
+
+    Args:
+        prefix: ``owner/project/[folder/...]name``; the run's folder below ``dash_root``. Made from
+            ``RUN``'s template when omitted.
+        readme: Free text about the run.
+        tags: Words to find it by.
+        bindrs: Names of collections that it belongs to.
+        metadata: Facts about it.
+        dash_url: Server to deliver to; True for the configured one.
+        dash_root: Folder of the data; None records to a spool folder for later delivery.
+        remote: Old name of ``dash_url``.
+        local_path: Old name of ``dash_root``.
+        error_mode: ``"strict"``, ``"default"`` or ``"permissive"``; see ``set_error_mode``.
+
+            .. versionadded:: 0.7
+        echo: Whether ``log`` also prints; ``ML_DASH_ECHO`` when omitted.
+
+            .. versionadded:: 0.7
+        **run_params: Fields of ``RUN``, such as ``project`` or ``now``.
+
+    Raises:
+        PrefixError: the prefix leaves the root or has an unknown placeholder.
+        InvalidValueError: tags, bindrs or metadata are of the wrong type.
+        ConfigurationError: an environment variable or the error mode is impossible.
+        LocalWriteError: the root cannot be made.
+
+    Example:
+        >>> from ml_dash import Experiment
+        >>> with Experiment("ann/digits/first", dash_root=tmp_path).run as exp:
+        ...     _ = exp.params.set(lr=0.001)
+        ...     _ = exp.metrics("train").log(loss=0.5)
+        ...     exp.metrics("train").read()["data"][0]["data"]
+        {'loss': 0.5}
+    """
+
+    def __init__(
+        self,
+        prefix: str | None = None,
+        *,
+        readme: str | None = None,
+        tags: list[str] | None = None,
+        bindrs: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        dash_url: str | bool | None = None,
+        dash_root: str | Path | None = arguments.DEFAULT_ROOT,
+        remote: str | bool | None = None,
+        local_path: str | Path | None = None,
+        error_mode: str | ErrorHandlingMode | None = None,
+        echo: bool | None = None,
+        _write_protected: bool = False,
+        **run_params: Any,
+    ) -> None:
+        self._is_open = False
+        self._was_closed = False
+        self._mode = current_mode(error_mode)
+        self._settings = Settings.from_env()
+        self._echo = self._settings.echo if echo is None else echo
+        self._buffer_config = BufferConfig.from_env()
+        self._buffer_manager: BackgroundBufferManager | None = None
+        self.readme = readme
+        self.tags = arguments.texts("tags", tags)
+        self._bindrs_list = arguments.texts("bindrs", bindrs)
+        self.metadata = arguments.checked_metadata(metadata)
+        self._write_protected = _write_protected
+        dash_url, dash_root = arguments.old_names(dash_url, dash_root, remote, local_path)
+        self.run = RUN(**({"prefix": prefix} if prefix else {}), **arguments.known_fields(run_params))
+        self.run._experiment = self
+        self._dash_url = self.run.api_url if dash_url is True else dash_url or None
+        self.mode = arguments.operation_mode(self._dash_url, dash_root)
+        self._check_prefix()
+        self._client: Any = None
+        self._storage = LocalStorage(dash_root if dash_root is not None else arguments.spool_root())
+        self._store: RunStore | None = None
+        self._times = RunTimes()
+        self._metrics_manager = MetricsManager(self)
+        self._tracks_manager = TracksManager(self)
+        self._merges_tracks = True
+        self._experiment_id: str | None = None
+        self._experiment_data: dict[str, Any] | None = None
+
+    def _check_prefix(self) -> None:
+        parsed = prefixes.split(self.run.prefix)
+        prefixes.check(self.run.prefix)
+        if len(parsed.segments) < 2:
+            message = (f"The prefix {self.run.prefix!r} names no owner or project; write "
+                       "'owner/project/name'")  # fmt: skip
+            _log.warning(message)
+            warn_user(message, RecoverableWarning)
+
+    # -- what a script asks for ------------------------------------------------------------------
+
+    @property
+    def owner(self) -> str | None:
+        """Owner of the run: the first part of its prefix."""
+        return self.run.owner
+
+    @owner.setter
+    def owner(self, value: str | None) -> None:
+        self.run.owner = value
+
+    @property
+    def project(self) -> str | None:
+        """Project of the run: the second part of its prefix."""
+        return self.run.project
+
+    @project.setter
+    def project(self, value: str | None) -> None:
+        self.run.project = value
+
+    @property
+    def name(self) -> str | None:
+        """Name of the run: the last part of its prefix."""
+        return self.run.name
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self.run.name = value
+
+    @property
+    def _folder_path(self) -> str | None:
+        return self.run._folder_path
+
+    @_folder_path.setter
+    def _folder_path(self, value: str) -> None:
+        self.run._folder_path = value
+
+    @property
+    def id(self) -> str | None:
+        """The run's id on the server; None while it is local."""
+        return self._experiment_id
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """The server's record of the run; None while it is local."""
+        return self._experiment_data
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder on disk."""
+        return self._storage.run_path(self.run.prefix)
+
+    @property
+    def params(self) -> ParametersBuilder:
+        """Set and read parameters."""
+        require_open(self)
+        return ParametersBuilder(self)
+
+    @property
+    def logs(self) -> LogBuilder:
+        """Write log lines."""
+        require_open(self)
+        return LogBuilder(self)
+
+    @property
+    def metrics(self) -> MetricsManager:
+        """Log and read metrics."""
+        if not self._is_open:
+            require_open(self)
+        return self._metrics_manager
+
+    @property
+    def tracks(self) -> TracksManager:
+        """Append to and read tracks."""
+        require_open(self)
+        return self._tracks_manager
+
+    @property
+    def files(self) -> FilesAccessor:
+        """Store and read files."""
+        require_open(self)
+        return FilesAccessor(self)
+
+    @requires_open
+    def bindrs(self, name: str) -> BindrsBuilder:
+        """Return a collection of files by its name."""
+        return BindrsBuilder(self, name)
+
+    @requires_open
+    def log(
+        self,
+        message: str | None = None,
+        level: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        **extra_metadata: Any,
+    ) -> LogBuilder | None:
+        """Write a log line, to disk and to the console.
+
+        Args:
+            message: The text. Without one, a builder is returned (deprecated: use ``logs``).
+            level: ``info`` (default), ``warn``, ``error``, ``debug`` or ``fatal``.
+            metadata: Facts beside the text.
+            **extra_metadata: More of them; they win over ``metadata``.
+
+        Raises:
+            InvalidValueError: the level is unknown; nothing was written.
+            SerializationError: a value has no JSON form; nothing was written.
+        """
+        facts = {**(metadata or {}), **extra_metadata}
+        if message is None:
+            warnings.warn(
+                "exp.log() without a message is deprecated; use exp.logs.info(...)",
+                MLDashDeprecationWarning, stacklevel=3)
+            return LogBuilder(self, facts)
+        self._write_log(level or LogLevel.INFO.value, message, facts)
+        return None
+
+    def flush(self) -> None:
+        """Merge tracks and bring the snapshots that other tools read up to date.
+
+        Records themselves are on disk as soon as they are logged.
+
+        Raises:
+            MLDashError: by the error mode, what could not be written.
+        """
+        if self._store is not None:
+            self._store.flush()
+
+    def ledger(self) -> Ledger:
+        """Return what became of everything this process has logged to the run.
+
+        .. versionadded:: 0.7
+        """
+        return self._run_store.ledger()
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    @property
+    def _run_store(self) -> RunStore:
+        if self._store is None:
+            require_open(self)
+            self._store = self._storage.run_store(self.run.prefix)
+        return self._store
+
+    @property
+    def _files(self) -> Any:
+        return self._run_store.files
+
+    def _require_open(self) -> None:
+        require_open(self)
+
+    def _require_writable(self) -> None:
+        if self._write_protected:
+            raise WriteProtectedError(
+                f"The run {self.run.prefix!r} is write-protected",
+                hint="Open it without _write_protected=True to change it")
+
+    def _write_log(self, level: str, message: Any, metadata: dict[str, Any]) -> None:
+        if not self._is_open:
+            require_open(self)
+        name = LogLevel.validate(level)
+        tail = LogStore.encode(name, message, stamp(), metadata)
+        store = self._run_store
+        store.write(store.logs.stream, tail, "logs")
+        if self._echo:
+            # Stored first: a console that takes no text costs nothing but its copy.
+            try:
+                console.echo(name, message, metadata)
+            except ConsoleEchoError as error:
+                handle_error(error, "printing a log line", self._mode)
+
+    def _write_point(
+        self, name: str | None, definition: dict[str, Any], fields: dict[str, Any]
+    ) -> None:
+        if not self._is_open:
+            require_open(self)
+        self._store.write_metric(name, definition, self._point(fields))  # type: ignore[union-attr]
+
+    def _write_points(self, points: list[tuple[MetricBuilder, dict[str, Any]]]) -> None:
+        if not self._is_open:
+            require_open(self)
+        tails = [self._point(fields) for _, fields in points]
+        for (metric, _), tail in zip(points, tails, strict=True):
+            self._run_store.write_metric(metric._name, metric._definition, tail)
+
+    def _point(self, fields: dict[str, Any]) -> bytes:
+        now_ns = time_ns()
+        times = self._times
+        if "_ts" in fields:
+            given = fields.pop("_ts")
+            if given is not None:
+                fields["_ts"] = times.of_point(given)
+            else:
+                times.thread.last = now_ns / 1e9
+        else:
+            times.thread.last = now_ns / 1e9
+        return b',"data":%b,"createdAt":"%b"}' % (codec.encode(fields), stamp(now_ns).encode())
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def _open(self) -> Experiment:
+        if self._is_open:
+            return self
+        store = self._storage.run_store(
+            self.run.prefix, self.run.project, settings=self._settings, mode=self._mode)
+        store.open({
+            "name": prefixes.split(self.run.prefix).segments[-1],
+            "project": self.run.project,
+            "description": self.readme,
+            "tags": self.tags,
+            "bindrs": self._bindrs_list,
+            "prefix": self.run.prefix,
+            "metadata": self.metadata,
+            "write_protected": self._write_protected,
+        })
+        self._store = store
+        if self._buffer_config.buffer_enabled:
+            self._buffer_manager = BackgroundBufferManager(self, self._buffer_config)
+        self._merges_tracks = self._buffer_config.buffer_enabled
+        self._is_open, self._was_closed = True, False
+        _lifetime.opened(self)
+        self._say_where()
+        return self
+
+    def _say_where(self) -> None:
+        if self._dash_url is not None:
+            message = (
+                f"This build records to {self.folder} only; delivery to {self._dash_url} "
+                "comes with a later 0.7 release and starts from that folder")
+            _log.warning(message)
+            warn_user(message, RecoverableWarning)
+
+    def _close(self, status: str, error: BaseException | None = None) -> None:
+        if not self._is_open or self._store is None:
+            return
+        problems: list[MLDashError] = []
+        for step in (
+            self._metrics_manager._close,
+            functools.partial(self._store.close, status, _lifetime.describe(error)),
+        ):
+            try:
+                step()
+            except MLDashError as problem:
+                problems.append(problem)
+        self._is_open, self._was_closed = False, True
+        _lifetime.closed(self)
+        if problems:
+            self._report_close(problems[0], error)
+
+    def _report_close(self, problem: MLDashError, error: BaseException | None) -> None:
+        """Raise what closing met, unless an exception is on its way already."""
+        if error is None:
+            raise problem
+        log_error(problem, "closing the run")
+        if hasattr(error, "add_note"):
+            error.add_note(f"ml-dash, closing the run: {problem}")
+
+    def _terminate(self, status: str, error: dict[str, str]) -> None:
+        """End from a signal handler: fully if no lock is held by what it interrupted."""
+        if self._store is not None and self._is_open:
+            self._store.terminate(status, error)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._is_open:
+            raise TypeError("An open experiment cannot be pickled or copied; build one with the "
+                            "same prefix in the other process")  # fmt: skip
+        return {**self.__dict__, "_store": None}
+
+
+def ml_dash_experiment(prefix: str, **kwargs: Any) -> Callable[[F], F]:
+    """Return a decorator that runs a function inside a new experiment.
+
+    Args:
+        prefix: The experiment's prefix.
+        **kwargs: The other arguments of :class:`Experiment`.
+
+    Returns:
+        The decorator; the function gets the open experiment as keyword ``experiment``.
+    """
+
+    def decorate(func: F) -> F:
+        @functools.wraps(func)
+        def wrapper(*args: Any, **call_kwargs: Any) -> Any:
+            with Experiment(prefix, **kwargs).run as experiment:
+                return func(*args, **{**call_kwargs, "experiment": experiment})
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorate

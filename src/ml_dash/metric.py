@@ -1,0 +1,288 @@
+"""Metrics: ``exp.metrics("train").log(loss=0.5)``."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ml_dash._base.policy import handle_error
+from ml_dash._metric_buffer import BufferManager, SummaryCache
+from ml_dash._store.metrics import page
+from ml_dash.exceptions import (
+    CorruptDataError,
+    InvalidValueError,
+    MetricNotFoundError,
+    UnsummarizedBufferError,
+)
+
+if TYPE_CHECKING:
+    from ml_dash.experiment import Experiment
+
+__all__ = ["BufferManager", "MetricBuilder", "MetricsManager", "SummaryCache"]
+
+_log = logging.getLogger("ml_dash.store")
+
+
+class MetricsManager:
+    """All metrics of one run.
+
+    Args:
+        experiment: The run's experiment.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._builders: dict[str | None, MetricBuilder] = {}
+        self._buffer = BufferManager(self)
+
+    def __call__(
+        self,
+        name: str | None,
+        description: str | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> MetricBuilder:
+        """Return the metric of a name, the same object each time.
+
+        Args:
+            name: Any text; slashes group metrics. None is the unnamed metric.
+            description: What it measures. Noted at the first use that gives one.
+            tags: Words to find it by; as for ``description``.
+            metadata: Facts about it; as for ``description``.
+
+        Raises:
+            InvalidValueError: the name is no text, or the tags are no list of texts.
+        """
+        builder = self._builders.get(name)
+        if builder is None:
+            builder = self._builders.setdefault(name, MetricBuilder(self._experiment, name))
+        if description is not None or tags is not None or metadata is not None:
+            builder._describe(description, tags, metadata)
+        return builder
+
+    @property
+    def buffer(self) -> BufferManager:
+        """The values gathered by ``metrics(name).buffer(...)``."""
+        return self._buffer
+
+    def log(self, _flush: bool = False, **kwargs: Any) -> MetricsManager:
+        """Log a point of several metrics at once.
+
+        Args:
+            _flush: Also bring the snapshots that other tools read up to date.
+            **kwargs: Each dictionary is a point of the metric of that name; the other values are
+                part of every such point, and a point of the unnamed metric. ``_ts`` (seconds, or
+                -1 for the time of the call before) goes to every point.
+
+        Returns:
+            This object, for chaining.
+
+        Raises:
+            SerializationError: a value has no JSON form; nothing was written.
+            NotOpenError: the run is not open.
+        """
+        time = {"_ts": kwargs.pop("_ts")} if "_ts" in kwargs else {}
+        groups = {name: value for name, value in kwargs.items() if isinstance(value, dict)}
+        shared = {name: value for name, value in kwargs.items() if name not in groups}
+        points: list[tuple[str | None, dict[str, Any]]] = [(None, shared)] if shared else []
+        points += [(name, {**shared, **values}) for name, values in groups.items()]
+        # All points are encoded before the first is written: a bad value in one stops them all.
+        self._experiment._write_points([(self(name), {**data, **time}) for name, data in points])
+        return self.flush() if _flush else self
+
+    def flush(self) -> MetricsManager:
+        """Bring the snapshots that other tools read up to date; points are on disk already.
+
+        Returns:
+            This object, for chaining.
+        """
+        self._experiment._run_store.flush()
+        return self
+
+    def _close(self) -> None:
+        """Summarise what nobody has summarised, so that it is not lost with the process."""
+        left = self._buffer._left()
+        caches = [b._cache for b in self._builders.values() if b._cache and b._cache._left()]
+        values = sum(left.values()) + sum(cache._left() for cache in caches)
+        if not values:
+            return
+        self._buffer.log_summary()
+        for cache in caches:
+            cache.summarize()
+        handle_error(
+            UnsummarizedBufferError(
+                f"The run closed with {values} buffered values that were never summarised",
+                context={"values": values},
+                kept="their summaries were logged, one point for each metric",
+                hint="Call metrics.buffer.log_summary(...) or summarize() before closing",
+            ),
+            "closing the run",
+            self._experiment._mode,
+        )
+
+
+class MetricBuilder:
+    """One metric of one run.
+
+    Args:
+        experiment: The run's experiment.
+        name: The metric's name; None for the unnamed one.
+        description: What it measures.
+        tags: Words to find it by.
+        metadata: Facts about it.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        name: str | None,
+        description: str | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if not (name is None or isinstance(name, str)):
+            raise InvalidValueError(f"A metric's name is text or None, not {name!r}")
+        if name == "":
+            raise InvalidValueError("A metric's name is empty", hint="Use None for the unnamed one")
+        self._experiment = experiment
+        self._name = name
+        self._definition: dict[str, Any] = {}
+        self._cache: SummaryCache | None = None
+        self._describe(description, tags, metadata)
+
+    def _describe(
+        self, description: str | None, tags: list[str] | None, metadata: dict[str, Any] | None
+    ) -> None:
+        if description is not None:
+            self._definition.setdefault("description", description)
+        if tags is not None:
+            self._definition.setdefault("tags", _checked_tags(tags))
+        if metadata is not None:
+            self._definition.setdefault("metadata", metadata)
+
+    def log(self, **kwargs: Any) -> MetricBuilder:
+        """Log one point; it is on disk when this returns.
+
+        Args:
+            **kwargs: The point's fields: numbers, or any value that has a JSON form. ``_ts`` is
+                the point's time in seconds; -1 takes the time of this thread's call before.
+
+        Returns:
+            This object, for chaining.
+
+        Raises:
+            SerializationError: a value has no JSON form; nothing was written.
+            InvalidValueError: ``_ts`` is no number, or -1 with no call before.
+            NotOpenError: the run is not open.
+        """
+        self._experiment._write_point(self._name, self._definition, kwargs)
+        return self
+
+    def buffer(self, **kwargs: Any) -> MetricBuilder:
+        """Gather values for :meth:`BufferManager.log_summary`; nothing is written yet.
+
+        Returns:
+            This object, for chaining.
+        """
+        self._experiment.metrics.buffer._store(self._name, kwargs)
+        return self
+
+    def flush(self) -> MetricBuilder:
+        """Bring the snapshots that other tools read up to date; points are on disk already.
+
+        Returns:
+            This object, for chaining.
+        """
+        self._experiment._run_store.flush()
+        return self
+
+    @property
+    def summary_cache(self) -> SummaryCache:
+        """Values gathered for one summarising point of this metric."""
+        if self._cache is None:
+            self._cache = SummaryCache(self)
+        return self._cache
+
+    def read(self, start_index: int = 0, limit: int = 1000) -> dict[str, Any]:
+        """Return a window of the metric's points.
+
+        Args:
+            start_index: Index of the first point wanted.
+            limit: How many indexes to cover.
+
+        Returns:
+            ``data`` (a list of ``{"index", "data", "createdAt"}``), ``startIndex``, ``endIndex``
+            (inclusive), ``total`` (points in this window) and ``hasMore``. Empty when there is no
+            such metric, and (as in 0.6) when it is unreadable, which is logged; see
+            :meth:`read_or_raise`.
+
+        Raises:
+            InvalidValueError: ``limit`` is negative, or one of the two is no whole number.
+        """
+        _check_window(start_index, limit)
+        try:
+            return self.read_or_raise(start_index, limit)
+        except MetricNotFoundError:
+            return page([], start_index, 0)
+        except CorruptDataError as error:
+            _log.error("Metric %r is unreadable: %s", self._name, error, exc_info=error)
+            return page([], start_index, 0)
+
+    def read_or_raise(self, start_index: int = 0, limit: int = 1000) -> dict[str, Any]:
+        """Return a window of the metric's points; see :meth:`read`.
+
+        Raises:
+            MetricNotFoundError: the run has no such metric.
+            CorruptDataError: a line of it is unreadable.
+            InvalidValueError: ``limit`` is negative, or one of the two is no whole number.
+        """
+        _check_window(start_index, limit)
+        return self._experiment._run_store.metrics.reader(self._name).page(start_index, limit)
+
+    def stats(self) -> dict[str, Any]:
+        """Return counts, times, description and tags of the metric; counts are texts, as in 0.6.
+
+        Raises:
+            MetricNotFoundError: the run has no such metric (is a ``FileNotFoundError``).
+        """
+        return self._experiment._run_store.metrics.reader(self._name).stats()
+
+    def list_all(self) -> list[dict[str, Any]]:
+        """List all metrics of the run.
+
+        Returns:
+            For each ``metricId``, ``name``, ``description``, ``tags``, ``totalDataPoints`` (a
+            text) and ``createdAt``. An unreadable metric is left out and logged, as in 0.6; see
+            :meth:`list_all_or_raise`.
+        """
+        listed = []
+        for metric in self._experiment._run_store.metrics.readers():
+            try:
+                listed.append(metric.listed())
+            except CorruptDataError as error:
+                _log.error("Metric %r is unreadable: %s", metric.name, error, exc_info=error)
+        return listed
+
+    def list_all_or_raise(self) -> list[dict[str, Any]]:
+        """List all metrics of the run; see :meth:`list_all`.
+
+        Raises:
+            CorruptDataError: a metric is unreadable.
+        """
+        return [metric.listed() for metric in self._experiment._run_store.metrics.readers()]
+
+
+def _check_window(start: int, limit: int) -> None:
+    for name, value in (("start_index", start), ("limit", limit)):
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise InvalidValueError(
+                f"{name} is {value!r}", hint="Give a whole number", context={"argument": name})
+    if limit < 0:
+        raise InvalidValueError(
+            f"limit is {limit!r}", hint="Give 0 or more", context={"argument": "limit"})
+
+
+def _checked_tags(tags: object) -> list[str]:
+    if isinstance(tags, (list, tuple)) and all(isinstance(tag, str) for tag in tags):
+        return list(tags)
+    raise InvalidValueError(f"tags is {tags!r}", hint="Give a list of texts")
