@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-
-_NUMERIC = ("bool", "bool_", "float16", "float32") + tuple(
-    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
-)
+_SIZES = (8, 16, 32, 64)
+_NUMERIC = {"bool", "bool_", "float16", "float32"}
+_NUMERIC |= {f"{sign}int{bits}" for sign in ("", "u") for bits in _SIZES}
 
 
 def is_number(cls: type) -> bool:
