@@ -41,7 +41,27 @@ _HOME = {
 }
 """Where each public name lives (PEP 562)."""
 
-__all__ = list(_HOME)
+__all__ = [
+    "Experiment",
+    "ml_dash_experiment",
+    "OperationMode",
+    "LocalStorage",
+    "LogLevel",
+    "LogBuilder",
+    "ParametersBuilder",
+    "RUN",
+    "MlDashError",
+    "MLDashError",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ExperimentError",
+    "NetworkError",
+    "StorageError",
+    "ErrorHandlingMode",
+    "set_error_mode",
+    "error_mode",
+    "handle_error",
+]
 
 if TYPE_CHECKING:
     from ml_dash._base.policy import ErrorHandlingMode, error_mode, handle_error, set_error_mode

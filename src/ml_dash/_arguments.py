@@ -39,7 +39,8 @@ def operation_mode(url: str | None, root: str | Path | None) -> OperationMode:
     if root is None:
         raise NoBackendError(
             "The experiment has neither a folder (dash_root) nor a server (dash_url)",
-            hint="Give dash_root, dash_url, or both")
+            hint="Give dash_root, dash_url, or both",
+        )
     return OperationMode.LOCAL
 
 
@@ -55,7 +56,10 @@ def spool_root() -> Path:
 def old_names(
     url: Any, root: Any, remote: Any, local_path: Any
 ) -> tuple[str | bool | None, str | Path | None]:
-    for old, new, value in (("remote", "dash_url", remote), ("local_path", "dash_root", local_path)):
+    for old, new, value in (
+        ("remote", "dash_url", remote),
+        ("local_path", "dash_root", local_path),
+    ):
         if value is not None:
             warnings.warn(f"Experiment({old}=...) is deprecated; use {new}=...",
                           MLDashDeprecationWarning, stacklevel=3)  # fmt: skip
@@ -74,7 +78,8 @@ def known_fields(given: dict[str, Any]) -> dict[str, Any]:
                    "error_mode", "echo", "prefix"]  # fmt: skip
         near = difflib.get_close_matches(name, options, n=1)
         message = f"Experiment() has no argument {name!r}; it is ignored" + (
-            f". Did you mean {near[0]!r}?" if near else "")
+            f". Did you mean {near[0]!r}?" if near else ""
+        )
         _log.warning(message)
         warn_user(message, RecoverableWarning)
     return {name: value for name, value in given.items() if name in known}

@@ -65,14 +65,10 @@ class BufferManager:
                 points' time.
 
         Raises:
-            InvalidValueError: a statistic is unknown; nothing was logged.
+            ConfigurationError: a statistic is unknown; nothing was logged (is a ``ValueError``).
         """
         chosen = aggs or ("mean",)
-        for agg in chosen:
-            if agg not in self.SUPPORTED_AGGS:
-                raise InvalidValueError(
-                    f"Unsupported aggregation {agg!r}",
-                    hint="Use one of: " + ", ".join(sorted(self.SUPPORTED_AGGS)))
+        aggregate.check_aggregations(chosen)
         # Swapped under the lock: what another thread gathers meanwhile counts next time.
         with self._lock:
             gathered, self._values = self._values, {}
@@ -163,7 +159,7 @@ class SummaryCache:
             return self._statistics()
 
     def _statistics(self) -> dict[str, Any]:
-        return _statistics(self._values, ("mean", "min", "max", "count", "std"))
+        return _statistics(self._values, aggregate.SUMMARY)
 
     def reset_after_fork(self) -> None:
         """Give a forked child a lock of its own."""
@@ -178,9 +174,8 @@ class SummaryCache:
 def _statistics(values: Values, aggs: tuple[str, ...]) -> dict[str, Any]:
     point: dict[str, Any] = {}
     for key, numbers in values.items():
-        clean = aggregate.without_nan(numbers)
-        if clean:
-            point |= {f"{key}.{agg}": aggregate.aggregate(clean, agg) for agg in aggs}
+        summary = aggregate.summarize(numbers, aggs)
+        point |= {f"{key}.{agg}": value for agg, value in summary.items()}
     return point
 
 
@@ -202,6 +197,7 @@ def _report_skipped(
         key = (problem.context["metric"], problem.context["key"])
         if key not in known:
             known.add(key)
-            skipped = SkippedValueError(problem.message, context=problem.context,
-                                        kept=problem.kept, hint=problem.hint)
+            skipped = SkippedValueError(
+                problem.message, context=problem.context, kept=problem.kept, hint=problem.hint
+            )
             handle_error(skipped, "gathering values", mode)

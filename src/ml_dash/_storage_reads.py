@@ -152,8 +152,17 @@ class StoredRuns:
         columns: list[str] | None = None,
         format: str = "json",
     ) -> Any:
-        """Return a track's entries in a format (``json``, ``jsonl``, ``parquet``, ``mocap``);
-        the format's empty value when there is no such track.
+        """Return a track's entries in a format; its empty value when there is no such track.
+
+        Args:
+            owner: Accepted as in 0.6.
+            project: Accepted as in 0.6.
+            prefix: The run.
+            topic: The track.
+            start_timestamp: First time wanted, in seconds, inclusive.
+            end_timestamp: Last time wanted, in seconds, inclusive.
+            columns: Fields wanted; all when empty or None.
+            format: ``json``, ``jsonl``, ``parquet`` or ``mocap``.
 
         Raises:
             InvalidValueError: the format is unknown.
@@ -245,9 +254,7 @@ class StoredRuns:
 
 
 def answer(empty: T, read: Callable[[], T]) -> T:
-    """Return what ``read`` returns; 0.6's empty answer when there is nothing, or, loudly, when
-    the data are damaged.
-    """
+    """Return what ``read`` finds; 0.6's empty answer for nothing and, loudly, for damage."""
     try:
         return read()
     except NotFoundError:

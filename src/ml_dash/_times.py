@@ -40,7 +40,8 @@ class RunTimes:
             raise InvalidValueError(
                 "_ts=-1 takes the time of the call before, but there is no previous timestamp "
                 "in this thread",
-                hint="Give _ts in seconds at the first call, or leave it out")
+                hint="Give _ts in seconds at the first call, or leave it out",
+            )
         self.thread.last = time
         return time
 

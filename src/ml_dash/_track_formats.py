@@ -22,7 +22,8 @@ def check(name: str) -> None:
     """
     if name not in _RENDERERS:
         raise InvalidValueError(
-            f"Unsupported format {name!r}", hint="Use one of: " + ", ".join(_RENDERERS))
+            f"Unsupported format {name!r}", hint="Use one of: " + ", ".join(_RENDERERS)
+        )
 
 
 def render(name: str, topic: str, entries: list[Entry] | None, columns: list[str] | None) -> Any:
@@ -58,8 +59,8 @@ def _parquet(_topic: str, entries: list[Entry] | None) -> bytes:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingDependencyError(
-            "Reading a track as parquet needs pyarrow",
-            hint='pip install "ml-dash[parquet]"') from error
+            "Reading a track as parquet needs pyarrow", hint='pip install "ml-dash[parquet]"'
+        ) from error
     found = entries or []
     # Every column of any entry, in order of appearance; 0.6 took those of the first entry only.
     names = list(dict.fromkeys(["timestamp", *(key for entry in found for key in entry)]))
@@ -75,7 +76,7 @@ def _parquet(_topic: str, entries: list[Entry] | None) -> bytes:
 def _column(pa: Any, name: str, entries: list[Entry]) -> Any:
     values = [entry.get(name) for entry in entries]
     if name == "timestamp":
-        return pa.array([float(value) for value in values], type=pa.float64())
+        return pa.array([float(entry[name]) for entry in entries], type=pa.float64())
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ml_dash import _arguments as arguments, _lifetime
+from ml_dash import _arguments as arguments
+from ml_dash import _lifetime
+from ml_dash._arguments import OperationMode
 from ml_dash._base import console
 from ml_dash._base.clock import stamp, time_ns
 from ml_dash._base.policy import (
@@ -20,10 +22,10 @@ from ml_dash._base.policy import (
     warn_user,
 )
 from ml_dash._base.settings import Settings
-from ml_dash._record import codec, prefix as prefixes
+from ml_dash._record import codec
+from ml_dash._record import prefix as prefixes
 from ml_dash._store.ledger import Ledger
 from ml_dash._store.logs import LogStore
-from ml_dash._arguments import OperationMode
 from ml_dash._times import RunTimes
 from ml_dash.buffer import BackgroundBufferManager, BufferConfig
 from ml_dash.exceptions import (
@@ -119,7 +121,9 @@ class Experiment:
         self.metadata = arguments.checked_metadata(metadata)
         self._write_protected = _write_protected
         dash_url, dash_root = arguments.old_names(dash_url, dash_root, remote, local_path)
-        self.run = RUN(**({"prefix": prefix} if prefix else {}), **arguments.known_fields(run_params))
+        self.run = RUN(
+            **({"prefix": prefix} if prefix else {}), **arguments.known_fields(run_params)
+        )
         self.run._experiment = self
         self._dash_url = self.run.api_url if dash_url is True else dash_url or None
         self.mode = arguments.operation_mode(self._dash_url, dash_root)
@@ -255,7 +259,9 @@ class Experiment:
         if message is None:
             warnings.warn(
                 "exp.log() without a message is deprecated; use exp.logs.info(...)",
-                MLDashDeprecationWarning, stacklevel=3)
+                MLDashDeprecationWarning,
+                stacklevel=3,
+            )
             return LogBuilder(self, facts)
         self._write_log(level or LogLevel.INFO.value, message, facts)
         return None
@@ -298,7 +304,8 @@ class Experiment:
         if self._write_protected:
             raise WriteProtectedError(
                 f"The run {self.run.prefix!r} is write-protected",
-                hint="Open it without _write_protected=True to change it")
+                hint="Open it without _write_protected=True to change it",
+            )
 
     def _write_log(self, level: str, message: Any, metadata: dict[str, Any]) -> None:
         if not self._is_open:
@@ -347,17 +354,20 @@ class Experiment:
         if self._is_open:
             return self
         store = self._storage.run_store(
-            self.run.prefix, self.run.project, settings=self._settings, mode=self._mode)
-        store.open({
-            "name": prefixes.split(self.run.prefix).segments[-1],
-            "project": self.run.project,
-            "description": self.readme,
-            "tags": self.tags,
-            "bindrs": self._bindrs_list,
-            "prefix": self.run.prefix,
-            "metadata": self.metadata,
-            "write_protected": self._write_protected,
-        })
+            self.run.prefix, self.run.project, settings=self._settings, mode=self._mode
+        )
+        store.open(
+            {
+                "name": prefixes.split(self.run.prefix).segments[-1],
+                "project": self.run.project,
+                "description": self.readme,
+                "tags": self.tags,
+                "bindrs": self._bindrs_list,
+                "prefix": self.run.prefix,
+                "metadata": self.metadata,
+                "write_protected": self._write_protected,
+            }
+        )
         self._store = store
         if self._buffer_config.buffer_enabled:
             self._buffer_manager = BackgroundBufferManager(self, self._buffer_config)
@@ -371,7 +381,8 @@ class Experiment:
         if self._dash_url is not None:
             message = (
                 f"This build records to {self.folder} only; delivery to {self._dash_url} "
-                "comes with a later 0.7 release and starts from that folder")
+                "comes with a later 0.7 release and starts from that folder"
+            )
             _log.warning(message)
             warn_user(message, RecoverableWarning)
 

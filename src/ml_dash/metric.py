@@ -276,10 +276,12 @@ def _check_window(start: int, limit: int) -> None:
     for name, value in (("start_index", start), ("limit", limit)):
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             raise InvalidValueError(
-                f"{name} is {value!r}", hint="Give a whole number", context={"argument": name})
+                f"{name} is {value!r}", hint="Give a whole number", context={"argument": name}
+            )
     if limit < 0:
         raise InvalidValueError(
-            f"limit is {limit!r}", hint="Give 0 or more", context={"argument": "limit"})
+            f"limit is {limit!r}", hint="Give 0 or more", context={"argument": "limit"}
+        )
 
 
 def _checked_tags(tags: object) -> list[str]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
-from ml_dash._record import codec, flatten, jsonable, prefix as prefixes
+from ml_dash._record import codec, flatten, jsonable
+from ml_dash._record import prefix as prefixes
+from ml_dash._storage_reads import StoredRuns
 from ml_dash._store.logs import LogStore
 from ml_dash._store.metrics import CHUNK_SIZE
 from ml_dash._store.outage import write_error
-from ml_dash._storage_reads import StoredRuns
 from ml_dash.exceptions import InvalidValueError
-
 
 
 class LocalStorage(StoredRuns):
@@ -107,7 +107,8 @@ class LocalStorage(StoredRuns):
             SerializationError: a value has no JSON form.
         """
         batch = self.append_batch_to_metric(
-            owner, project, prefix, metric_name, [data or {}], description, tags, metadata)
+            owner, project, prefix, metric_name, [data or {}], description, tags, metadata
+        )
         return {
             "metricId": batch["metricId"],
             "index": batch["startIndex"],
@@ -199,8 +200,15 @@ class LocalStorage(StoredRuns):
             FileUploadError: it cannot be written.
         """
         return self.run_store(prefix, project).files.store(
-            file_path, path=path, filename=filename, description=description, tags=tags,
-            bindrs=bindrs, metadata=metadata, content_type=content_type or None)
+            file_path,
+            path=path,
+            filename=filename,
+            description=description,
+            tags=tags,
+            bindrs=bindrs,
+            metadata=metadata,
+            content_type=content_type or None,
+        )
 
     def flush(self) -> None:
         """Bring the snapshots of all runs written through this object up to date."""
@@ -242,13 +250,15 @@ class LocalStorage(StoredRuns):
             ExperimentFileNotFoundError: there is no such file.
         """
         return self.run_store(prefix, project).files.update(
-            file_id, description=description, tags=tags, metadata=metadata)
+            file_id, description=description, tags=tags, metadata=metadata
+        )
 
 
 def _checked_entry(entry: dict[str, Any]) -> dict[str, Any]:
     time = entry.get("timestamp")
     if isinstance(time, bool) or not isinstance(time, (int, float)):
         raise InvalidValueError(
-            f"An entry's timestamp is {time!r}", hint="Give each entry its time in seconds")
+            f"An entry's timestamp is {time!r}", hint="Give each entry its time in seconds"
+        )
     fields = {key: value for key, value in entry.items() if key != "timestamp"}
     return {"timestamp": time, **flatten.flatten(jsonable.to_plain(fields))}

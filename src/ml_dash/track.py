@@ -55,7 +55,8 @@ class TracksManager:
         builder = self._builders.get(topic)
         if builder is None:
             builder = self._builders.setdefault(
-                topic, TrackBuilder(self._experiment, topic, description, tags, metadata))
+                topic, TrackBuilder(self._experiment, topic, description, tags, metadata)
+            )
         return builder
 
     def flush(self) -> None:
@@ -83,8 +84,9 @@ class TrackBuilder:
         metadata: dict[str, Any] | None = None,
     ) -> None:
         if not isinstance(topic, str) or not topic:
-            raise InvalidValueError(f"A track's topic is a text of at least one character, "
-                                    f"not {topic!r}")
+            raise InvalidValueError(
+                f"A track's topic is a text of at least one character, not {topic!r}"
+            )
         self._experiment = experiment
         self._topic = topic
         self._description = description
@@ -115,7 +117,8 @@ class TrackBuilder:
             raise InvalidValueError(
                 "A track entry has no field 'timestamp' of its own: that is where its time is kept",
                 hint="Give the time as _ts=..., and call the field something else",
-                context={"topic": self._topic})
+                context={"topic": self._topic},
+            )
         fields = flatten.flatten(jsonable.to_plain(kwargs))
         line = codec.encode(fields)
         times = experiment._times
@@ -273,5 +276,7 @@ class TrackSlice:
             raise TrackNotFoundError(f"No entries in track slice {self!r}")
         position = bisect_right(entries, timestamp, key=lambda entry: float(entry["timestamp"]))
         if not position:
-            raise TrackNotFoundError(f"No entry found with timestamp at or before {timestamp} in {self!r}")
+            raise TrackNotFoundError(
+                f"No entry found with timestamp at or before {timestamp} in {self!r}"
+            )
         return entries[position - 1]

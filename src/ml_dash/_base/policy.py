@@ -68,7 +68,7 @@ def set_error_mode(mode: str | ErrorHandlingMode | None) -> None:
     """Set the error mode of runs that this process builds from now on.
 
     Args:
-        mode: ``"strict"``, ``"default"``, ``"permissive"`` or the enum; None takes the setting back.
+        mode: ``"strict"``, ``"default"``, ``"permissive"`` or the enum; None unsets it.
 
     Raises:
         ConfigurationError: ``mode`` names no mode.
@@ -183,7 +183,8 @@ def user_frame() -> FrameType | None:
 def warn_user(message: str, category: type[Warning]) -> None:
     """Warn, attributed to the user's line, and never folded by Python's once-per-place rule."""
     frame = user_frame()
-    filename, line = ("<unknown>", 0) if frame is None else (
-        frame.f_code.co_filename, frame.f_lineno)
+    filename, line = (
+        ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    )
     module = None if frame is None else frame.f_globals.get("__name__")
     warnings.warn_explicit(message, category, filename, line, module=module, registry={})

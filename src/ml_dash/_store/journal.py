@@ -91,8 +91,9 @@ class Journal(Stream):
             event = codec.decode(line)
             kind, data = event["kind"], event["data"]
         except (ValueError, KeyError, TypeError):
-            _log.error("A line of %s is unreadable and is left out: %.200r", self.path, line,
-                       exc_info=True)
+            _log.error(
+                "A line of %s is unreadable and is left out: %.200r", self.path, line, exc_info=True
+            )
             return
         self._fold(kind, data)
 
@@ -101,4 +102,3 @@ class Journal(Stream):
         # A kind that this release does not know belongs to a later one: leave it be.
         if fold is not None:
             fold(data)
-

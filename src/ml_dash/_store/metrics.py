@@ -31,7 +31,9 @@ Definition = dict[str, Any]
 class MetricStore:
     """One metric of a run."""
 
-    def __init__(self, folder: Path, name: str | None, definition: Definition, durable: bool) -> None:
+    def __init__(
+        self, folder: Path, name: str | None, definition: Definition, durable: bool
+    ) -> None:
         self.name = name
         self.folder = folder
         self.stream = Stream(folder / POINTS, "index", durable=durable)

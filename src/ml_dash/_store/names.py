@@ -1,4 +1,4 @@
-"""Names of metrics and tracks as directory names: safe, reversible, the same as 0.6 where it can be.
+"""Names of metrics and tracks as directory names: safe, reversible, as in 0.6 where possible.
 
 A plain name is its own directory, as in 0.6. Anything a file system could misread (a slash, a
 control character, a leading dot) is percent-encoded; a name that differs from an existing one
@@ -27,7 +27,7 @@ UNNAMED = "None"
 def encode(name: str) -> str:
     """Return the readable directory name: only what a file system could misread is encoded."""
     text = "".join(_percent(char) if char in _UNSAFE else char for char in name)
-    if text.startswith(".") or text.startswith("~"):
+    if text.startswith((".", "~")):
         text = _percent(text[0]) + text[1:]
     if text.endswith((".", " ")):
         text = text[:-1] + _percent(text[-1])
@@ -172,6 +172,9 @@ class Names:
 
 def _stays_inside(name: str) -> bool:
     parts = name.split("/")
-    return _is_utf8(name) and "\0" not in name and all(
-        part not in ("", ".", "..") and not part.startswith(".") for part in parts
-    ) and len(name) <= _MAX_DIRECTORY_BYTES
+    return (
+        _is_utf8(name)
+        and "\0" not in name
+        and all(part not in ("", ".", "..") and not part.startswith(".") for part in parts)
+        and len(name) <= _MAX_DIRECTORY_BYTES
+    )

@@ -1,4 +1,4 @@
-"""What the user is told while a disk refuses writes: once, then at every tenfold, then at the end."""
+"""What the user is told while a disk refuses writes: once, at every tenfold, at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HINTS = {
     errno.EPERM: "Give this process write permission there; writing goes on by itself",
     errno.EMFILE: "Close files or raise the limit (ulimit -n); writing goes on by itself",
     errno.ENFILE: "The machine has too many open files; writing goes on when some are closed",
-    errno.ENOENT: "The folder was removed while the run was open; it is made again for what follows",
+    errno.ENOENT: "The folder was removed while the run was open; it is made again from here on",
 }
 
 
@@ -64,6 +64,9 @@ class Outage:
         if self._counts:
             _log.warning(
                 "Writing to %s works again after %.1f s; %d records that waited are on disk",
-                folder, time.monotonic() - self._began_at, written,
-                extra={"ml_dash_written": written, "ml_dash_pid": os.getpid()})
+                folder,
+                time.monotonic() - self._began_at,
+                written,
+                extra={"ml_dash_written": written, "ml_dash_pid": os.getpid()},
+            )
         self._counts = {}

@@ -99,12 +99,21 @@ class ParamStore:
             data, version = _content(found)
             if version > self.version or (version and not self._journaled()):
                 times = {key: found[key] for key in ("createdAt",) if found.get(key)}
-                add(_KIND, {"version": version, "data": data,
-                            "updatedAt": found.get("updatedAt") or stamp(), **times})
+                add(
+                    _KIND,
+                    {
+                        "version": version,
+                        "data": data,
+                        "updatedAt": found.get("updatedAt") or stamp(),
+                        **times,
+                    },
+                )
         elif kept is not None and not self._journaled():
             _log.error(
                 "The parameters set before now were only in the damaged file %s; look there for "
-                "them. New parameters start a new document.", kept)
+                "them. New parameters start a new document.",
+                kept,
+            )
 
     def _journaled(self) -> bool:
         return self._updated_at is not None
@@ -116,8 +125,11 @@ class ParamStore:
         except OSError:
             # The parameters themselves are in the journal; flush and close try again.
             self._stale = True
-            _log.warning("Could not write %s; the journal holds the parameters",
-                         self._document.path, exc_info=True)
+            _log.warning(
+                "Could not write %s; the journal holds the parameters",
+                self._document.path,
+                exc_info=True,
+            )
 
     def _snapshot(self) -> dict[str, Any]:
         return {

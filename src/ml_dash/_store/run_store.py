@@ -193,8 +193,11 @@ class RunStore:
             raise ShutdownIncompleteError(
                 f"{left} accepted records could not be written to {self.folder} before the run "
                 "closed; they are lost when this process ends",
-                context={"path": str(self.folder), "count": left,
-                         "by_kind": dict(+self._waiting.counts)},
+                context={
+                    "path": str(self.folder),
+                    "count": left,
+                    "by_kind": dict(+self._waiting.counts),
+                },
                 kept="everything accepted before the disk refused is in the folder",
                 hint="Make the disk writable and call flush() on this run before the process ends",
             )
@@ -227,12 +230,15 @@ class RunStore:
                 return self._hold(stream, tail, kind, error)
         return self._write_behind(stream, tail, kind)
 
-    def write_metric(self, name: str | None, definition: dict[str, Any] | None, tail: bytes) -> int | None:
+    def write_metric(
+        self, name: str | None, definition: dict[str, Any] | None, tail: bytes
+    ) -> int | None:
         """Accept one point of a metric; see :meth:`write`."""
         try:
             stream = self.metrics.writer(name, definition).stream
         except OSError as error:
-            return self._refuse("metrics", self.metrics.folder, error)
+            self._refuse("metrics", self.metrics.folder, error)
+            return None
         return self.write(stream, tail, "metrics")
 
     def write_track(self, topic: str, line: bytes, *, merged: bool) -> None:
@@ -272,7 +278,7 @@ class RunStore:
             self._outage.over(written, self.folder)
             self._direct = not self._batch
 
-    def _hold(self, stream: Stream, tail: bytes, kind: str, cause: OSError | None) -> None:
+    def _hold(self, stream: Stream, tail: bytes, kind: str, cause: OSError | None) -> int | None:
         """Keep a record that cannot be written now in memory, or say that it is not kept."""
         if cause is not None and self.mode is ErrorHandlingMode.STRICT:
             raise write_error(cause, stream.path, f"a record of {kind}", "all earlier records")
@@ -283,6 +289,7 @@ class RunStore:
             kept = f"{len(self._waiting)} records wait in memory; earlier ones are on disk"
             handle_error(write_error(cause, stream.path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
+        return None
 
     def _refuse(self, kind: str, path: Path, cause: OSError | None) -> None:
         self._refused[kind] += 1
@@ -367,4 +374,3 @@ class RunStore:
         self.params.stored = 0
         self._direct = not self._batch
         self._refused = Counter()
-

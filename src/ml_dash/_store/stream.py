@@ -249,7 +249,7 @@ class Stream:
             step = min(start, 1 << 16)
             start -= step
             tail = os.pread(fd, step, start) + tail
-        torn = tail[tail.rfind(b"\n") + 1:]
+        torn = tail[tail.rfind(b"\n") + 1 :]
         if _is_record(torn):
             os.write(fd, b"\n")
             return end + 1
@@ -259,7 +259,11 @@ class Stream:
         os.ftruncate(fd, end - len(torn))
         _log.warning(
             "%s ended in a torn line of %d bytes, whose writer was killed or lost power before "
-            "the call returned; the piece is kept in %s", self.path, len(torn), kept.name)
+            "the call returned; the piece is kept in %s",
+            self.path,
+            len(torn),
+            kept.name,
+        )
         return end - len(torn)
 
     def _number_after(self, fd: int, start: int, end: int) -> int:
@@ -290,7 +294,7 @@ class Stream:
             return -1
         head = self._head
         if line.startswith(head):
-            digits = line[len(head):len(head) + 20].partition(b",")[0]
+            digits = line[len(head) : len(head) + 20].partition(b",")[0]
             if digits.isdigit():
                 return int(digits)
         try:

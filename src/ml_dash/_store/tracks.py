@@ -143,16 +143,18 @@ class TrackStore:
             if time is not None and not math.isnan(time):
                 first = time if first is None else min(first, time)
                 last = time if last is None else max(last, time)
-        self._document.write({
-            "trackId": self.track_id,
-            "topic": self.topic,
-            "columns": sorted(columns),
-            "totalEntries": total,
-            "firstTimestamp": first,
-            "lastTimestamp": last,
-            "createdAt": (found or {}).get("createdAt") or stamp(),
-            "sizeBytes": size,
-        })
+        self._document.write(
+            {
+                "trackId": self.track_id,
+                "topic": self.topic,
+                "columns": sorted(columns),
+                "totalEntries": total,
+                "firstTimestamp": first,
+                "lastTimestamp": last,
+                "createdAt": (found or {}).get("createdAt") or stamp(),
+                "sizeBytes": size,
+            }
+        )
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -263,9 +265,7 @@ class TrackStores:
         self._topics[event["directory"]] = event["topic"]
 
     def _owner_of(self, directory: str) -> str | None:
-        return self._topics.get(directory) or noted_name(
-            self.folder / directory / SUMMARY, "topic"
-        )
+        return self._topics.get(directory) or noted_name(self.folder / directory / SUMMARY, "topic")
 
     def writer(self, topic: str) -> TrackStore:
         """Return a track ready for writing, made at its first use.
@@ -325,8 +325,9 @@ class TrackStores:
         stores = []
         for directory in self._names.directories():
             topic = self._owner_of(directory) or decode(directory)
-            stores.append(self._open.get(topic) or TrackStore(
-                self.folder / directory, topic, self._durable))
+            stores.append(
+                self._open.get(topic) or TrackStore(self.folder / directory, topic, self._durable)
+            )
         return stores
 
     def reset_after_fork(self) -> None:

@@ -88,7 +88,7 @@ class Window:
             start += length
 
     def _add(self, start: int, data: bytes) -> None:
-        first = self._number_of(data[:data.index(b"\n")])
+        first = self._number_of(data[: data.index(b"\n")])
         count = data.count(b"\n")
         last = self._number_of(data[:-1].rpartition(b"\n")[2])
         self._in_order &= last == first + count - 1
