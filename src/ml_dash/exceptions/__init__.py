@@ -1,12 +1,12 @@
 """Every error that ml-dash raises, in one tree.
 
-Two axes. The *severity* says what a failure means and what :func:`ml_dash.handle_error` does with it;
-the *domain* says where it happened. A leaf has one of each and, where ml-dash 0.6 let a builtin
+Two axes. The *severity* says what a failure means and what :func:`ml_dash.handle_error` does with
+it; the *domain* says where it happened. A leaf has one of each and, where ml-dash 0.6 let a builtin
 escape, that builtin as well, so that ``except`` clauses written for 0.6 go on catching::
 
     MLDashError                                   (MlDashError: the name of late 0.6 releases)
     |-- CriticalError                             always raised
-    |   |-- ConfigurationError (ValueError)       what the caller passed or configured cannot be used
+    |   |-- ConfigurationError (ValueError)       what the caller gave cannot be used
     |   |   |-- NoBackendError (TypeError)
     |   |   |-- PrefixError (KeyError, AttributeError)
     |   |   |-- UsageError (TypeError)
@@ -40,7 +40,8 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
         |   `-- RequestTimeoutError (TimeoutError)
         |-- RateLimitedError [RemoteClientError]
         |-- ServerError [RemoteClientError]
-        |-- InvalidResponseError [RemoteClientError] (ValueError, TypeError, KeyError, AttributeError)
+        |-- InvalidResponseError [RemoteClientError] (ValueError, TypeError,
+        |   |                                         KeyError, AttributeError)
         |   `-- GraphQLError
         |-- NotFoundError (LookupError)
         |   |-- RemoteNotFoundError [RemoteClientError]
