@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -36,7 +38,7 @@ class Room:
         return RawRun((root or self.root) / prefix)
 
     def start(
-        self, worker: str, *, env: dict[str, str] | None = None, flags: tuple[str, ...] = (),
+        self, worker: str, /, *, env: dict[str, str] | None = None, flags: tuple[str, ...] = (),
         wrapper: tuple[str, ...] = (), root: Path | None = None,
         popen: dict[str, Any] | None = None, **options: Any,
     ) -> Started:
@@ -58,12 +60,13 @@ class Room:
         command = [*wrapper, self.python, *flags, str(WORKERS / f"{worker}.py"), json.dumps(given)]
         with errors.open("wb") as stderr:
             arguments: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": stderr}
+            # A group of its own, so that whatever the worker forked can be ended with it.
             process = subprocess.Popen(
                 command, cwd=self.folder, env=self._environment(env or {}),
-                **{**arguments, **(popen or {})})
+                start_new_session=True, **{**arguments, **(popen or {})})
         return Started(process, report, errors)
 
-    def finish(self, worker: str, *, timeout_s: float = _TIMEOUT_S, **arguments: Any) -> Finished:
+    def finish(self, worker: str, /, *, timeout_s: float = _TIMEOUT_S, **arguments: Any) -> Finished:
         """Start a worker script and wait for its end."""
         return self.start(worker, **arguments).finish(timeout_s)
 
@@ -100,12 +103,17 @@ class Started:
         try:
             code = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.end()
             words = self.errors.read_text()[-2000:]
             raise AssertionError(f"no end after {timeout_s} s; stderr: {words}") from None
         report = json.loads(self.report.read_text()) if self.report.exists() else {}
         return Finished(code, report, self.errors.read_text(errors="replace"))
+
+    def end(self) -> None:
+        """Kill the worker and everything it has forked."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def say(self, word: str) -> None:
         """Tell the worker that it may go on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 
@@ -37,18 +38,31 @@ def assert_shared(shared: Shared) -> None:
     assert shared.run.numbering_faults() == []
 
 
+@pytest.fixture(scope="module")
+def shared_by(
+    tmp_path_factory: pytest.TempPathFactory, interpreter: str
+) -> Callable[[str], Shared]:
+    """Return a function that runs a case once, for all tests that look at it."""
+
+    @functools.cache
+    def run(case: str) -> Shared:
+        return CASES[case](Room(tmp_path_factory.mktemp("shared"), interpreter))
+
+    return run
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_several_writers_lose_nothing(case: str, room: Room) -> None:
+def test_several_writers_lose_nothing(case: str, shared_by: Callable[[str], Shared]) -> None:
     """Each record of each writer is stored once, under a number of its own."""
-    shared = CASES[case](room)
+    shared = shared_by(case)
 
     assert_shared(shared)
     assert all(tally.accepted for tally in shared.tallies.values())
 
 
-def test_no_read_of_parameters_is_empty(room: Room) -> None:
+def test_no_read_of_parameters_is_empty(shared_by: Callable[[str], Shared]) -> None:
     """A third process that reads while two write sees parameters appear and never vanish."""
-    facts = processes.params_written_and_read(room).facts
+    facts = shared_by("2 processes set parameters, a third reads").facts
 
     assert facts["reads"] > 20
     assert (facts["empty"], facts["torn"]) == (0, 0)
@@ -76,9 +90,9 @@ def test_workers_of_multiprocessing_lose_nothing(method: str, room: Room) -> Non
     assert (shared.run.document("experiment.json") or {})["status"] == "COMPLETED"
 
 
-def test_forks_while_a_thread_logs_do_not_hang(room: Room) -> None:
+def test_forks_while_a_thread_logs_do_not_hang(shared_by: Callable[[str], Shared]) -> None:
     """Every one of 150 children ends well, within a minute for all."""
-    assert processes.many_forks(room).facts["codes"] == [0] * 150
+    assert shared_by("150 forks while a thread logs").facts["codes"] == [0] * 150
 
 
 def test_ids_differ_after_a_fork(room: Room) -> None:

@@ -169,8 +169,7 @@ def measure(
         for pipe in (worker.process.stdin, worker.process.stdout):
             assert pipe is not None
             pipe.close()
-        worker.process.kill()
-        worker.process.wait()
+        worker.end()
     return Outage(done.report, done.exit_code, done.stderr, during.bad_lines, early, stored_then,
                   params, run, _numbers(run), n, options.get("warm", 0))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -75,18 +73,16 @@ def _live_and_die(
 ) -> None:
     worker = room.start(
         "until_killed", life=life, seed=seed, processes=processes, notes=str(notes), limit=_LIMIT,
-        popen={**TALKING, "start_new_session": True})
+        popen=TALKING)
     for _ in range(processes):
         worker.hear()
-    group = worker.process.pid
     try:
         worker.process.wait(delay_s)
         words = worker.errors.read_text()[-1500:]
         result.faults.append(f"seed {seed}: ended before the kill: {words}")
     except subprocess.TimeoutExpired:
         result.kills += 1
-    os.killpg(group, signal.SIGKILL)
-    worker.process.wait()
+    worker.end()
     # Its pipe is closed when the last process of the group is gone.
     assert worker.process.stdout is not None
     worker.process.stdout.read()

@@ -69,7 +69,11 @@ def one(room: Room, case: str, accepted: dict[str, Any], timeout_s: float = 120.
 def several(room: Room, cases: tuple[dict[str, Any], ...], accepted: dict[str, Any]) -> Shared:
     """Run processes at the same time on one run and compare."""
     started = [room.start("processes", **options) for options in cases]
-    return _look(room, accepted, [worker.finish() for worker in started])
+    try:
+        return _look(room, accepted, [worker.finish() for worker in started])
+    finally:
+        for worker in started:
+            worker.end()
 
 
 def threads_one_metric(room: Room, n: int = 20_000) -> Shared:
@@ -101,13 +105,13 @@ def buffer_and_summarise(room: Room, n: int = 300_000) -> Shared:
 def two_processes(room: Room, n: int = 3_000, params: int = 200) -> Shared:
     """Two processes, every kind and 200 parameters each."""
     names = [f"w{worker}.k{number}" for worker in range(2) for number in range(params)]
-    cases = tuple({"case": "kinds", "n": n, "params": params, "worker": w} for w in range(2))
+    cases = tuple({"case": "kinds", "n": n, "params": params, "rank": w} for w in range(2))
     return several(room, cases, {**each(range(2 * n)), "param": names})
 
 
 def four_processes(room: Room, n: int = 2_000) -> Shared:
     """Four processes, one metric."""
-    cases = tuple({"case": "one_metric", "n": n, "worker": worker} for worker in range(4))
+    cases = tuple({"case": "one_metric", "n": n, "rank": worker} for worker in range(4))
     return several(room, cases, {"metric": range(4 * n)})
 
 
@@ -116,7 +120,7 @@ def params_written_and_read(room: Room, n: int = 200) -> Shared:
     names = [f"w{worker}.k{number}" for worker in range(2) for number in range(n)]
     cases: tuple[dict[str, Any], ...] = (
         {"case": "read_params", "n": n},
-        *({"case": "write_params", "n": n, "worker": worker} for worker in range(2)))
+        *({"case": "write_params", "n": n, "rank": worker} for worker in range(2)))
     return several(room, cases, {"param": names})
 
 

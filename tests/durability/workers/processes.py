@@ -111,7 +111,7 @@ def summary_race(exp):
 
 def kinds(exp):
     """What one of several processes does: N of each kind, 200 parameters."""
-    worker = OPTIONS["worker"]
+    worker = OPTIONS["rank"]
     log_each(exp, worker * N, (worker + 1) * N)
     for number in range(OPTIONS.get("params", 0)):
         exp.params.set(**{f"w{worker}.k{number}": number})
@@ -120,14 +120,14 @@ def kinds(exp):
 
 
 def one_metric(exp):
-    log_points(exp, OPTIONS["worker"] * N, (OPTIONS["worker"] + 1) * N)
+    log_points(exp, OPTIONS["rank"] * N, (OPTIONS["rank"] + 1) * N)
     exp.flush()
     return {}
 
 
 def write_params(exp):
     for number in range(N):
-        exp.params.set(**{f"w{OPTIONS['worker']}.k{number}": number})
+        exp.params.set(**{f"w{OPTIONS['rank']}.k{number}": number})
     return {}
 
 
