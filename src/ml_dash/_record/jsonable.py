@@ -150,7 +150,6 @@ def _mapping(value: Mapping[Any, Any], place: Place) -> dict[str, Any]:
     _check_depth(place)
     depth = place[3] + 1
     plain: dict[str, Any] = {}
-    # A list first: another thread may change the dict meanwhile.
     for key, item in _ask(_pairs, value, place):
         text = _key(key, place)
         if text in plain:
@@ -162,7 +161,12 @@ def _mapping(value: Mapping[Any, Any], place: Place) -> dict[str, Any]:
     return plain
 
 
-def _pairs(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+def _pairs(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    """Return keys and values as they are now; another thread may change the mapping meanwhile."""
+    if isinstance(value, dict) and type(value).items is dict.items:
+        # In one go. A list of pairs is not: making them may start a garbage collection, whose
+        # callbacks let other threads run.
+        return dict.copy(value).items()
     return list(value.items())
 
 
