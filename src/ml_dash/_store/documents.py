@@ -17,7 +17,7 @@ Signature = tuple[int, int, int]
 
 
 class Document:
-    """One JSON document, with a memory of the version this process wrote or read last."""
+    """One JSON document, with a memory of the version that this process has dealt with."""
 
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         self.path = path
@@ -25,8 +25,12 @@ class Document:
         self._seen: Signature | None = None
 
     def changed(self) -> bool:
-        """Tell whether somebody else has replaced, changed or removed the document."""
+        """Tell whether the document is another than the one dealt with last."""
         return _signature(self.path) != self._seen
+
+    def remember(self) -> None:
+        """Count the document as it is now as dealt with."""
+        self._seen = _signature(self.path)
 
     def read(self) -> dict[str, Any] | None:
         """Return the document, or None when there is none.
@@ -37,10 +41,8 @@ class Document:
         """
         try:
             with open(self.path, "rb") as file:
-                self._seen = _signature(file.fileno())
                 data = file.read()
         except FileNotFoundError:
-            self._seen = None
             return None
         return parse_document(self.path, data)
 
@@ -57,9 +59,7 @@ class Document:
             return self.read(), None
         except CorruptDataError as error:
             _log.warning("%s", error, exc_info=True)
-            kept = fsio.move_aside(self.path)
-            self._seen = None
-            return None, kept
+            return None, fsio.move_aside(self.path)
 
     def write(self, document: dict[str, Any]) -> None:
         """Replace the document.
@@ -69,7 +69,7 @@ class Document:
             SerializationError: a value has no JSON form; the old document is still there.
         """
         fsio.write_atomic(self.path, codec.encode_document(document), durable=self._durable)
-        self._seen = _signature(self.path)
+        self.remember()
 
 
 def parse_document(path: Path, data: bytes) -> dict[str, Any]:

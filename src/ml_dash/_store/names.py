@@ -171,10 +171,10 @@ class Names:
 
 
 def _stays_inside(name: str) -> bool:
-    parts = name.split("/")
-    return (
-        _is_utf8(name)
-        and "\0" not in name
-        and all(part not in ("", ".", "..") and not part.startswith(".") for part in parts)
-        and len(name) <= _MAX_DIRECTORY_BYTES
+    """Tell whether a name, taken as a path, is one that 0.6 can have stored below the folder."""
+    if not _is_utf8(name) or "\0" in name:
+        return False
+    return all(
+        part and not part.startswith(".") and len(part.encode()) <= _MAX_DIRECTORY_BYTES
+        for part in name.split("/")
     )

@@ -10,6 +10,7 @@ from ml_dash._base.clock import stamp
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Add, Event, Journal
 from ml_dash._store.layout import PARAMETERS
+from ml_dash.exceptions import CorruptDataError
 
 _log = logging.getLogger("ml_dash.store")
 _KIND = "params"
@@ -62,8 +63,9 @@ class ParamStore:
             OSError: the folder cannot be read.
         """
         self._journal.refresh()
-        if self._document.changed():
-            self._merge_newer()
+        ahead = self._written_by_0_6() if self._document.changed() else None
+        if ahead is not None:
+            return {**self.data, **ahead}
         return dict(self.data) if self.version else None
 
     def flush(self) -> None:
@@ -77,24 +79,26 @@ class ParamStore:
                 self._document.write(self._snapshot())
                 self._stale = False
 
-    def _merge_newer(self) -> None:
+    def _written_by_0_6(self) -> dict[str, Any] | None:
+        """Return the snapshot's parameters if it is ahead of the journal; the next set notes it."""
         try:
             found = self._document.read()
-        except ValueError:
-            if self.version:
-                return
-            raise
-        if found is not None:
-            data, version = _content(found)
-            if version > self.version:
-                self.data = {**self.data, **data}
-                self.version = version
+        except CorruptDataError as error:
+            if not self.version:
+                raise
+            _log.warning("%s; the journal has the parameters", error, exc_info=True)
+            return None
+        if found is None:
+            return None
+        data, version = _content(found)
+        return data if version > self.version else None
 
     def _import_foreign(self, add: Add) -> None:
         """Note in the journal what 0.6 wrote into the snapshot; set a damaged one aside."""
         if not self._document.changed():
             return
         found, kept = self._document.read_or_set_aside()
+        self._document.remember()
         if found is not None:
             data, version = _content(found)
             if version > self.version or (version and not self._journaled()):
