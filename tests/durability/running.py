@@ -56,8 +56,10 @@ class Room:
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = f"{worker}-{next(self._reports)}"
         report, errors = self.folder / f"{stem}.json", self.folder / f"{stem}.stderr"
-        given = {"root": str(root or self.root), "report": str(report), "prefix": PREFIX, **options}
-        command = [*wrapper, self.python, *flags, str(WORKERS / f"{worker}.py"), json.dumps(given)]
+        store = str(root or self.root)
+        given = {"root": store, "report": str(report), "prefix": PREFIX, **options}
+        script = str(WORKERS / f"{worker}.py")
+        command = [*wrapper, self.python, *flags, script, json.dumps(given)]
         with errors.open("wb") as stderr:
             arguments: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": stderr}
             # A group of its own, so that whatever the worker forked can be ended with it.

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,8 @@ class SmallDisk:
     def fill(self) -> None:
         """Leave not a byte free."""
         with self._ballast.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-            except OSError as error:
-                assert error.errno == errno.ENOSPC
+            while _fits(file):
+                pass
 
     def free(self) -> None:
         """Take the filling away."""
@@ -73,6 +71,15 @@ class SmallDisk:
         """Undo :meth:`read_only`."""
         while self._over:
             _command("umount", "--lazy", self._over.pop())
+
+
+def _fits(file: FileIO) -> bool:
+    try:
+        return bool(file.write(b"x" * 4096))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return False
 
 
 def _command(*words: str | Path) -> None:
@@ -178,7 +185,7 @@ def _expect(word: str, wanted: str, worker: Any) -> None:
     assert word == wanted, f"{word!r} instead of {wanted!r}: {worker.errors.read_text()[-2000:]}"
 
 
-# --- causes ---------------------------------------------------------------------------------------
+# --- causes -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -227,10 +234,14 @@ def measure_cause(room: Room, disk: SmallDisk, cause: Cause, **arguments: Any) -
 
 def measure_removed(room: Room, **arguments: Any) -> Outage:
     """Remove the run's folder while the run is open; its streams were in use before."""
-    return measure(room, begin=shutil.rmtree, warm=50, pause_s=0.2, **arguments)
+    outage = measure(room, begin=shutil.rmtree, warm=50, pause_s=0.2, **arguments)
+    outage.warm = 0  # whoever removed the folder wanted these gone
+    return outage
 
 
-def measure_full(room: Room, disk: SmallDisk, kind: str, n: int = 20_000, **arguments: Any) -> Outage:
+def measure_full(
+    room: Room, disk: SmallDisk, kind: str, n: int = 20_000, **arguments: Any
+) -> Outage:
     """Log 20,000 items of one kind to 1 MB, then make room and log 10 more."""
     return measure(room, end=disk.grow, root=disk.root, kinds=(kind,), n=n, **arguments)
 

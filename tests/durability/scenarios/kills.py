@@ -25,17 +25,23 @@ class Killed:
 
     kills: int = 0
     acknowledged: Counter[str] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
+    missing: set[tuple[str, str, int]] = field(default_factory=set)
+    """What was missing at any look: when, kind, number."""
     twice: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     def __iadd__(self, other: Killed) -> Killed:
         self.kills += other.kills
         self.acknowledged += other.acknowledged
-        self.lost += other.lost
+        self.missing |= other.missing
         self.twice += other.twice
         self.faults += other.faults
         return self
+
+    @property
+    def lost(self) -> Counter[str]:
+        """How many acknowledged records were missing at any look, by kind."""
+        return Counter(kind for _, kind, _ in self.missing)
 
 
 def measure(
@@ -122,7 +128,7 @@ def _compare(stored: dict[str, list[Any]], noted: dict[str, set[int]], result: K
         found = Counter(stored.get(kind, []))
         lost = numbers - found.keys()
         twice = sum(count - 1 for count in found.values() if count > 1) if kind in once else 0
-        result.lost[kind] += len(lost)
+        result.missing |= {(when.partition(",")[0], kind, number) for number in lost}
         result.twice[kind] += twice
         if lost or twice:
             result.faults.append(f"{when}: {kind}: {len(lost)} lost, {twice} twice, "

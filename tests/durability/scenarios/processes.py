@@ -56,7 +56,7 @@ def _summarised(run: RawRun) -> list[int]:
 
 def each(numbers: Any) -> dict[str, Any]:
     """Return the same numbers for every kind."""
-    return {kind: numbers for kind in ("metric", "log", "track")}
+    return dict.fromkeys(("metric", "log", "track"), numbers)
 
 
 def one(room: Room, case: str, accepted: dict[str, Any], timeout_s: float = 120.0,

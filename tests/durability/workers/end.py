@@ -63,10 +63,7 @@ def inside(how, exp):
         os._exit(0)
     elif how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif how == "sigterm":
-        os.kill(os.getpid(), signal.SIGTERM)
-        wait_for_signal()
-    elif how == "own_handler":
+    elif how == "sigterm" or how == "own_handler":
         os.kill(os.getpid(), signal.SIGTERM)
         wait_for_signal()
     elif how == "ctrl_c":

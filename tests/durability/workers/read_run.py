@@ -20,11 +20,11 @@ def main():
         calls = {
             **{f"metric:{m}": lambda m=m: exp.metrics(m).read(0, 10_000_000)["data"]
                for m in OPTIONS.get("metrics", [])},
-            **{f"stats:{m}": lambda m=m: exp.metrics(m).stats() for m in OPTIONS.get("metrics", [])},
+            **{f"stats:{m}": exp.metrics(m).stats for m in OPTIONS.get("metrics", [])},
             **{f"track:{t}": lambda t=t: exp.tracks(t).read(format="json")["entries"]
                for t in OPTIONS.get("tracks", [])},
-            "params": lambda: exp.params.get(),
-            "files": lambda: exp.files.list(),
+            "params": exp.params.get,
+            "files": exp.files.list,
         }
         for name, call in calls.items():
             result, error = attempt(call)
