@@ -27,6 +27,7 @@ from tests.durability.scenarios import (
     ends,
     kills,
     processes,
+    reopening,
     stored_files,
     values,
 )
@@ -213,9 +214,20 @@ def _duplicates(room: Room) -> str:
     return f"{5 - len(copies)} of 5 failed or lost"
 
 
+def reopening_rows() -> Iterator[Row]:
+    """A damaged document, or a torn stream, and 100 more of each kind: metric / log / track / ..."""
+    damages = [(name, how) for name in reopening.SNAPSHOTS for how in ("cut", "removed")]
+    for name, how in [*damages, *((name, "torn") for name in reopening.STREAMS)]:
+        def row(room: Room, name: str = name, how: str = how) -> str:
+            reopened = reopening.measure(room, name, how)
+            return cell(reopened.tallies, reopened.run)
+
+        yield f"{name} {how}", row
+
+
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "ends": end_rows, "kills": kill_rows, "values": value_rows, "disk": disk_rows,
-    "processes": process_rows, "files": file_rows,
+    "processes": process_rows, "files": file_rows, "reopening": reopening_rows,
 }
 
 

@@ -48,7 +48,7 @@ class Tally:
     @classmethod
     def of(cls, accepted: Iterable[Any], stored: Iterable[Any]) -> Tally:
         """Compare the numbers that were accepted with those found."""
-        wanted, found = set(accepted), Counter(stored)
+        wanted, found = set(accepted), Counter(list(stored))
         twice = sum(count - 1 for number, count in found.items() if number in wanted)
         return cls(len(wanted), len(wanted - found.keys()), twice)
 

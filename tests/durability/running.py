@@ -62,13 +62,15 @@ class Room:
         command = [*wrapper, self.python, *flags, script, json.dumps(given)]
         with errors.open("wb") as stderr:
             arguments: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": stderr}
-            # A group of its own, so that whatever the worker forked can be ended with it.
+            # A group of its own, so that whatever the worker forks can be ended with it.
             process = subprocess.Popen(
                 command, cwd=self.folder, env=self._environment(env or {}),
                 start_new_session=True, **{**arguments, **(popen or {})})
         return Started(process, report, errors)
 
-    def finish(self, worker: str, /, *, timeout_s: float = _TIMEOUT_S, **arguments: Any) -> Finished:
+    def finish(
+        self, worker: str, /, *, timeout_s: float = _TIMEOUT_S, **arguments: Any
+    ) -> Finished:
         """Start a worker script and wait for its end."""
         return self.start(worker, **arguments).finish(timeout_s)
 

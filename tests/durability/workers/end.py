@@ -63,7 +63,7 @@ def inside(how, exp):
         os._exit(0)
     elif how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif how == "sigterm" or how == "own_handler":
+    elif how in ("sigterm", "own_handler"):
         os.kill(os.getpid(), signal.SIGTERM)
         wait_for_signal()
     elif how == "ctrl_c":
