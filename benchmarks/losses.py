@@ -215,7 +215,7 @@ def _duplicates(room: Room) -> str:
 
 
 def reopening_rows() -> Iterator[Row]:
-    """A damaged document, or a torn stream, and 100 more of each kind: metric / log / track / ..."""
+    """A damaged document or torn stream, then 100 more: metric / log / track / param / file."""
     damages = [(name, how) for name in reopening.SNAPSHOTS for how in ("cut", "removed")]
     for name, how in [*damages, *((name, "torn") for name in reopening.STREAMS)]:
         def row(room: Room, name: str = name, how: str = how) -> str:
