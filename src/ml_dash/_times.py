@@ -42,7 +42,6 @@ class RunTimes:
                 "in this thread",
                 hint="Give _ts in seconds at the first call, or leave it out",
             )
-        self.thread.last = time
         return time
 
     def of_entry(self, given: Any) -> float:

@@ -13,7 +13,7 @@ from ml_dash import _arguments as arguments
 from ml_dash import _lifetime
 from ml_dash._arguments import OperationMode
 from ml_dash._base import console
-from ml_dash._base.clock import stamp, time_ns
+from ml_dash._base.clock import stamp
 from ml_dash._base.policy import (
     ErrorHandlingMode,
     current_mode,
@@ -37,7 +37,7 @@ from ml_dash.exceptions import (
 )
 from ml_dash.files import BindrsBuilder, FilesAccessor
 from ml_dash.log import LogBuilder, LogLevel
-from ml_dash.metric import MetricBuilder, MetricsManager
+from ml_dash.metric import MetricsManager
 from ml_dash.params import ParametersBuilder
 from ml_dash.run import RUN, require_open, requires_open
 from ml_dash.storage import LocalStorage
@@ -110,6 +110,8 @@ class Experiment:
     ) -> None:
         self._is_open = False
         self._was_closed = False
+        self._session: object = None
+        """Another object for each time the run is open; None while it is closed."""
         self._mode = current_mode(error_mode)
         self._settings = Settings.from_env()
         self._echo = self._settings.echo if echo is None else echo
@@ -321,32 +323,10 @@ class Experiment:
             except ConsoleEchoError as error:
                 handle_error(error, "printing a log line", self._mode)
 
-    def _write_point(
-        self, name: str | None, definition: dict[str, Any], fields: dict[str, Any]
-    ) -> None:
+    def _run_store_for_writing(self) -> RunStore:
         if not self._is_open:
             require_open(self)
-        self._store.write_metric(name, definition, self._point(fields))  # type: ignore[union-attr]
-
-    def _write_points(self, points: list[tuple[MetricBuilder, dict[str, Any]]]) -> None:
-        if not self._is_open:
-            require_open(self)
-        tails = [self._point(fields) for _, fields in points]
-        for (metric, _), tail in zip(points, tails, strict=True):
-            self._run_store.write_metric(metric._name, metric._definition, tail)
-
-    def _point(self, fields: dict[str, Any]) -> bytes:
-        now_ns = time_ns()
-        times = self._times
-        if "_ts" in fields:
-            given = fields.pop("_ts")
-            if given is not None:
-                fields["_ts"] = times.of_point(given)
-            else:
-                times.thread.last = now_ns / 1e9
-        else:
-            times.thread.last = now_ns / 1e9
-        return b',"data":%b,"createdAt":"%b"}' % (codec.encode(fields), stamp(now_ns).encode())
+        return self._run_store
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -373,6 +353,7 @@ class Experiment:
             self._buffer_manager = BackgroundBufferManager(self, self._buffer_config)
         self._merges_tracks = self._buffer_config.buffer_enabled
         self._is_open, self._was_closed = True, False
+        self._session = object()
         _lifetime.opened(self)
         self._say_where()
         return self
@@ -399,6 +380,7 @@ class Experiment:
             except MLDashError as problem:
                 problems.append(problem)
         self._is_open, self._was_closed = False, True
+        self._session = None
         _lifetime.closed(self)
         if problems:
             self._report_close(problems[0], error)

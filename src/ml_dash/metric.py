@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ml_dash._base.clock import stamp_bytes, time_ns
 from ml_dash._base.policy import handle_error
 from ml_dash._metric_buffer import BufferManager, SummaryCache
+from ml_dash._record.codec import encode
 from ml_dash._store.metrics import page
 from ml_dash.exceptions import (
     CorruptDataError,
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["BufferManager", "MetricBuilder", "MetricsManager", "SummaryCache"]
 
 _log = logging.getLogger("ml_dash.store")
+
+
+_UNBOUND = object()
 
 
 class MetricsManager:
@@ -87,7 +92,9 @@ class MetricsManager:
         points: list[tuple[str | None, dict[str, Any]]] = [(None, shared)] if shared else []
         points += [(name, {**shared, **values}) for name, values in groups.items()]
         # All points are encoded before the first is written: a bad value in one stops them all.
-        self._experiment._write_points([(self(name), {**data, **time}) for name, data in points])
+        prepared = [(self(name), self(name)._encoded({**data, **time})) for name, data in points]
+        for metric, (tail, seconds) in prepared:
+            metric._write(tail, seconds)
         return self.flush() if _flush else self
 
     def flush(self) -> MetricsManager:
@@ -148,6 +155,7 @@ class MetricBuilder:
         self._name = name
         self._definition: dict[str, Any] = {}
         self._cache: SummaryCache | None = None
+        self._session: object = _UNBOUND
         self._describe(description, tags, metadata)
 
     def _describe(
@@ -175,8 +183,46 @@ class MetricBuilder:
             InvalidValueError: ``_ts`` is no number, or -1 with no call before.
             NotOpenError: the run is not open.
         """
-        self._experiment._write_point(self._name, self._definition, kwargs)
+        # The path of every training step: what `_encoded` and `_write` do, without their calls.
+        if self._session is not self._experiment._session:
+            self._bind()
+        if "_ts" in kwargs:
+            self._write(*self._encoded(kwargs))
+            return self
+        now_ns = time_ns()
+        tail = b',"data":%b,"createdAt":"%b"}' % (encode(kwargs), stamp_bytes(now_ns))
+        if self._stream is not None:
+            self._store.write(self._stream, tail, "metrics")
+        self._times.last = now_ns / 1e9
         return self
+
+    def _encoded(self, fields: dict[str, Any]) -> tuple[bytes, float]:
+        """Return a point as the end of its line, and its time; nothing is written."""
+        if self._session is not self._experiment._session:
+            self._bind()
+        now_ns = time_ns()
+        seconds = now_ns / 1e9
+        if fields.get("_ts") is not None:
+            seconds = self._experiment._times.of_point(fields["_ts"])
+            fields = {**fields, "_ts": seconds}
+            fields["_ts"] = fields.pop("_ts")
+        elif "_ts" in fields:
+            del fields["_ts"]
+        return b',"data":%b,"createdAt":"%b"}' % (encode(fields), stamp_bytes(now_ns)), seconds
+
+    def _write(self, tail: bytes, seconds: float) -> None:
+        if self._stream is not None:
+            self._store.write(self._stream, tail, "metrics")
+        self._times.last = seconds
+
+    def _bind(self) -> None:
+        """Take up the run as it is open now."""
+        experiment = self._experiment
+        store = experiment._run_store_for_writing()
+        self._stream = store.metric_stream(self._name, self._definition)
+        self._store = store
+        self._times = experiment._times.thread
+        self._session = experiment._session if self._stream is not None else None
 
     def buffer(self, **kwargs: Any) -> MetricBuilder:
         """Gather values for :meth:`BufferManager.log_summary`; nothing is written yet.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import threading
+from random import randrange
 from typing import Protocol
 
 from ml_dash._base.fork import reset_in_child
@@ -15,8 +15,11 @@ except ImportError:  # pragma: no cover - no such platform in CI
 else:
     _SOFT_LIMIT = getrlimit(RLIMIT_NOFILE)[0]
 
-MAX_OPEN = max(16, min(_SOFT_LIMIT // 4, 2048))
-"""A quarter of what the process may open: the training script needs the rest."""
+MAX_OPEN = max(16, min(_SOFT_LIMIT // 2, 2048))
+"""Half of what the process may open: the training script needs the rest."""
+
+
+_ATTEMPTS = 8
 
 
 class Closeable(Protocol):
@@ -44,11 +47,16 @@ class Descriptors:
         return len(self._open)
 
     def register(self, stream: Closeable) -> None:
-        """Count a stream that has just opened its file, making room first when needed."""
-        if len(self._open) >= self.max_open:
-            self.evict()
+        """Count a stream that has just opened its file, in place of another when full."""
         with self._lock:
-            self._open.append(stream)
+            if len(self._open) < self.max_open:
+                self._open.append(stream)
+                return
+            position = randrange(len(self._open))
+            victim, self._open[position] = self._open[position], stream
+        if not victim.try_release():
+            with self._lock:
+                self._open.append(victim)
 
     def forget(self, stream: Closeable) -> None:
         """Stop counting a stream that has closed its file itself."""
@@ -56,16 +64,13 @@ class Descriptors:
             if stream in self._open:
                 self._open.remove(stream)
 
-    def evict(self, attempts: int = 8) -> bool:
-        """Close one open stream; False when there is none or all that were tried are in use."""
-        for _ in range(attempts):
+    def evict(self) -> bool:
+        """Close one open stream; False when there is none, or all that were tried are in use."""
+        for _ in range(_ATTEMPTS):
             with self._lock:
                 if not self._open:
                     return False
-                position = random.randrange(len(self._open))
-                victim = self._open[position]
-                self._open[position] = self._open[-1]
-                self._open.pop()
+                victim = self._open.pop(randrange(len(self._open)))
             if victim.try_release():
                 return True
             with self._lock:

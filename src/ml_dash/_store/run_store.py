@@ -230,16 +230,18 @@ class RunStore:
                 return self._hold(stream, tail, kind, error)
         return self._write_behind(stream, tail, kind)
 
-    def write_metric(
-        self, name: str | None, definition: dict[str, Any] | None, tail: bytes
-    ) -> int | None:
-        """Accept one point of a metric; see :meth:`write`."""
+    def metric_stream(self, name: str | None, definition: dict[str, Any]) -> Stream | None:
+        """Return the stream of a metric's points; None when it cannot even be prepared.
+
+        Raises:
+            LocalWriteError: in STRICT mode, when it cannot be prepared.
+            PrefixError: its folder is a symbolic link.
+        """
         try:
-            stream = self.metrics.writer(name, definition).stream
+            return self.metrics.writer(name, definition).stream
         except OSError as error:
             self._refuse("metrics", self.metrics.folder, error)
             return None
-        return self.write(stream, tail, "metrics")
 
     def write_track(self, topic: str, line: bytes, *, merged: bool) -> None:
         """Accept one entry of a track; see :meth:`write`.

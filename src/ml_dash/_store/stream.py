@@ -13,10 +13,11 @@ import errno
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os import SEEK_END, lseek, write
 from pathlib import Path
+from time import monotonic
 
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_EX, LOCK_UN, flock, sync_folder
@@ -55,6 +56,7 @@ class Stream:
         descriptors: Descriptors = SHARED,
     ) -> None:
         self.path = path
+        self._name = os.fspath(path)
         self.appended = 0
         self._head = b"" if counter is None else b'{"%s":' % counter.encode()
         self._counter = counter
@@ -83,16 +85,16 @@ class Stream:
         """
         with self.lock:
             fd = self._fd
-            if fd < 0 or time.monotonic() >= self._look_again_at:
+            if fd < 0 or monotonic() >= self._look_again_at:
                 fd = self._ready()
             try:
                 flock(fd, LOCK_EX)
-                end = os.lseek(fd, 0, os.SEEK_END)
+                end = lseek(fd, 0, SEEK_END)
                 if end != self._end:
                     self._catch_up(fd, end)
                 number = self._next
                 line = b"%b%d%b\n" % (self._head, number, tail) if self._head else tail + b"\n"
-                written = os.write(fd, line)
+                written = write(fd, line)
                 if written != len(line):
                     self._undo(fd)
                 self._end += written
@@ -191,7 +193,7 @@ class Stream:
         if self._fd >= 0:
             # A removed file takes writes without complaint; only its link count tells.
             if os.fstat(self._fd).st_nlink:
-                self._look_again_at = time.monotonic() + _LOOK_AT_FOLDER_EVERY_S
+                self._look_again_at = monotonic() + _LOOK_AT_FOLDER_EVERY_S
                 return self._fd
             self._close()
             self._end = 0
@@ -201,28 +203,36 @@ class Stream:
         return self._open()
 
     def _open(self) -> int:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            try:
-                fd, created = self._open_file()
-                break
-            except OSError as error:
-                if error.errno == errno.ELOOP:
-                    raise _planted_link(self.path) from error
-                if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._descriptors.evict():
-                    raise
+        try:
+            fd = os.open(self._name, _OPEN_FLAGS)
+        except OSError as error:
+            fd = self._open_otherwise(error)
         self._fd = fd
-        self._look_again_at = time.monotonic() + _LOOK_AT_FOLDER_EVERY_S
+        self._look_again_at = monotonic() + _LOOK_AT_FOLDER_EVERY_S
         self._descriptors.register(self)
-        if created and self._durable:
-            sync_folder(self.path.parent)
         return fd
 
-    def _open_file(self) -> tuple[int, bool]:
-        try:
-            return os.open(self.path, _OPEN_FLAGS), False
-        except FileNotFoundError:
-            return os.open(self.path, _OPEN_FLAGS | os.O_CREAT, 0o666), True
+    def _open_otherwise(self, error: OSError) -> int:
+        """Open after a first failure: make the file, or give back descriptors until there is one.
+
+        Raises:
+            PrefixError: the file is a symbolic link.
+            OSError: it cannot be opened.
+        """
+        while error.errno in (errno.EMFILE, errno.ENFILE) and self._descriptors.evict():
+            try:
+                return os.open(self._name, _OPEN_FLAGS | os.O_CREAT, 0o666)
+            except OSError as again:
+                error = again
+        if error.errno == errno.ELOOP:
+            raise _planted_link(self.path) from error
+        if error.errno != errno.ENOENT:
+            raise error
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self._name, _OPEN_FLAGS | os.O_CREAT, 0o666)
+        if self._durable:
+            sync_folder(self.path.parent)
+        return fd
 
     def _close(self) -> None:
         if self._fd >= 0:
