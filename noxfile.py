@@ -109,7 +109,12 @@ def _test_installed(session: nox.Session, kind: str, package: Path, tests: str) 
     with session.chdir(place):
         session.run(python, "-c", where, external=True)
         session.run(
-            python, "-m", "pytest", tests, *without_tree, _report(session, f"build-{kind}"),
+            python,
+            "-m",
+            "pytest",
+            tests,
+            *without_tree,
+            _report(session, f"build-{kind}"),
             external=True,
         )
 

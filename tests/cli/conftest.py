@@ -21,7 +21,11 @@ def ml_dash(tmp_path: Path) -> Run:
         environment = {**os.environ, "HOME": str(tmp_path), "PYTHONWARNINGS": "error", **settings}
         return subprocess.run(
             [sys.executable, "-m", "ml_dash.cli", *words],
-            cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
             timeout=120,
         )
 

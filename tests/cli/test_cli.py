@@ -105,9 +105,7 @@ def test_wrong_use_is_exit_code_2(words: tuple[str, ...], ml_dash: Run, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_foreseen_failure_is_three_lines(
-    failing: Fail, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_foreseen_failure_is_three_lines(failing: Fail, capsys: pytest.CaptureFixture[str]) -> None:
     """An error of the package is told as what happened, what was kept and what to do; exit 1."""
     failing(LocalWriteError("No room in /x", kept="all earlier records", hint="Free some space"))
     assert cli.main(["version"]) == 1
@@ -139,9 +137,7 @@ def test_unforeseen_failure_asks_for_a_report(
     assert "Traceback" not in told
 
 
-def test_interruption_is_exit_code_130(
-    failing: Fail, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_interruption_is_exit_code_130(failing: Fail, capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C ends with 130 and one word."""
     failing(KeyboardInterrupt())
     assert cli.main(["version"]) == 130
@@ -161,7 +157,10 @@ def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     os.close(ours)
     done = subprocess.run(
         [sys.executable, "-m", "ml_dash.cli", "version"],
-        cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     os.close(theirs)
     assert "Traceback" not in done.stderr

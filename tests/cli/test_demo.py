@@ -24,7 +24,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     place = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "ml_dash.cli", "demo", "--epochs", "3"],
-        cwd=place, capture_output=True, text=True, timeout=120,
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, "HOME": str(place), "MPLBACKEND": "Agg"},
     )
     assert done.returncode == 0, done.stderr
@@ -70,7 +73,10 @@ def test_demo_prints_a_script_that_reads_the_run(demo: tuple[str, Path]) -> None
     script = textwrap.dedent(printed.partition("Read it back with:\n")[2].partition("or with")[0])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
-        cwd=place.parent, capture_output=True, text=True, check=True,
+        cwd=place.parent,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     params, point, entries, files = done.stdout.splitlines()
     assert ast.literal_eval(params)["model.learning_rate"] == 0.002
@@ -93,7 +99,8 @@ def test_demo_shows_progress_on_a_terminal(tmp_path: Path) -> None:
     """On a terminal the epochs are counted while they run."""
     drawn = run_on_terminal(
         [sys.executable, "-m", "ml_dash.cli", "demo", "--epochs", "2", "--root", "runs"],
-        cwd=tmp_path, settings={"HOME": str(tmp_path)},
+        cwd=tmp_path,
+        settings={"HOME": str(tmp_path)},
     )
     assert "Training" in drawn
     assert "1/2" in drawn

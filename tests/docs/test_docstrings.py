@@ -26,9 +26,7 @@ def docstrings(module: str) -> list[doctest.DocTest]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples_run(
-    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_examples_run(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each example of the module's docstrings prints what stands below it."""
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=FLAGS)
@@ -42,7 +40,8 @@ def test_examples_run(
 def test_examples_are_written_to_run(module: str) -> None:
     """What calls itself an example is written with >>>, the one form that is run."""
     bad = [
-        test.name for test in docstrings(module)
+        test.name
+        for test in docstrings(module)
         if UNRUN.search(test.docstring or "") and not test.examples
     ]
     assert not bad

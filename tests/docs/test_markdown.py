@@ -64,7 +64,11 @@ def test_examples_run(page: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(place), "PYTHONWARNINGS": "error"}
     done = subprocess.run(
         [sys.executable, str(script)],
-        cwd=place, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        cwd=place,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         timeout=120,
     )
     assert done.returncode == 0, f"{name(page)}, line numbers as in the page:\n{done.stderr}"

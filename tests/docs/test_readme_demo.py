@@ -39,7 +39,11 @@ def test_first_line_trains_and_reads_back(tmp_path: Path) -> None:
     environment.pop("VIRTUAL_ENV", None)
     done = subprocess.run(
         ["bash", "-c", line],
-        cwd=place, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        cwd=place,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         timeout=600,
     )
     assert done.returncode == 0, done.stderr

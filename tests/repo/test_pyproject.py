@@ -44,7 +44,8 @@ def test_oldest_python_is_the_first_named(project: dict[str, Any]) -> None:
     """``requires-python`` and the classifiers agree on the oldest Python."""
     named = [
         tuple(map(int, text.rpartition(" ")[2].split(".")))
-        for text in project["classifiers"] if re.search(r":: 3\.\d+$", text)
+        for text in project["classifiers"]
+        if re.search(r":: 3\.\d+$", text)
     ]
     assert project["requires-python"] == ">=" + ".".join(map(str, min(named)))
 

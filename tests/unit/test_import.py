@@ -15,7 +15,10 @@ def run(code: str, cwd: Path) -> list[str]:
     """Run code in a fresh interpreter and return the words it printed."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        cwd=cwd, capture_output=True, text=True, check=True,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stderr == ""
     return done.stdout.split()
