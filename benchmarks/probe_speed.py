@@ -79,8 +79,8 @@ def calls(folder: Path) -> dict[str, Any]:
     turn = itertools.cycle(metrics)
     found = interleaved({
         "floor": floor_call(folder),
-        "one": lambda: one.metrics("train").log(**POINT),
-        "names": lambda: next(turn).log(**POINT),
+        "one": lambda: one.metrics("train").log(loss=0.123456, accuracy=0.91, lr=1e-3, step=17),
+        "names": lambda: next(turn).log(loss=0.123456, accuracy=0.91, lr=1e-3, step=17),
     })
     found["names"]["descriptors"] = float(len(os.listdir("/proc/self/fd")))
     one.run.complete()
@@ -100,8 +100,8 @@ def totals(folder: Path) -> dict[str, float]:
         experiment = started(folder, f"total{attempt}")
         metric = experiment.metrics("train")
         began = time.perf_counter()
-        for _ in range(CALLS):
-            metric.log(**POINT)
+        for step in range(CALLS):
+            metric.log(loss=0.123456, accuracy=0.91, lr=1e-3, step=step)
         experiment.run.complete()
         best["with_close_s"] = min(best["with_close_s"], time.perf_counter() - began)
     return best

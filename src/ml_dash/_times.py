@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time as clock
 from typing import Any
 
-from ml_dash._base.clock import time_ns
 from ml_dash._base.fork import reset_in_child
 from ml_dash.exceptions import InvalidValueError
 
@@ -59,7 +59,7 @@ class RunTimes:
     def automatic(self) -> float:
         """Return the present in seconds, later than any automatic time of this run before."""
         with self._lock:
-            time = max(time_ns() / 1e9, self._last_automatic + _STEP_S)
+            time = max(clock.time(), self._last_automatic + _STEP_S)
             self._last_automatic = time
         self.thread.last = time
         return time

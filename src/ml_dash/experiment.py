@@ -52,6 +52,22 @@ _log = logging.getLogger("ml_dash")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _WhileOpen:
+    """A property of an open run that costs nothing: while it is open, the instance's own
+    dictionary has the value and Python does not ask further.
+    """
+
+    def __init__(self, value: Callable[[Any], Any]) -> None:
+        self._value = value
+        self.__doc__ = value.__doc__
+
+    def __get__(self, experiment: Experiment | None, _owner: type | None = None) -> Any:
+        if experiment is None:
+            return self
+        require_open(experiment)
+        return self._value(experiment)
+
+
 class Experiment:
     """One experiment: parameters, metrics, logs, tracks and files of a run, in a folder.
 
@@ -213,11 +229,9 @@ class Experiment:
         require_open(self)
         return LogBuilder(self)
 
-    @property
+    @_WhileOpen
     def metrics(self) -> MetricsManager:
         """Log and read metrics."""
-        if not self._is_open:
-            require_open(self)
         return self._metrics_manager
 
     @property
@@ -354,6 +368,7 @@ class Experiment:
         self._merges_tracks = self._buffer_config.buffer_enabled
         self._is_open, self._was_closed = True, False
         self._session = object()
+        self.__dict__["metrics"] = self._metrics_manager
         _lifetime.opened(self)
         self._say_where()
         return self
@@ -381,6 +396,7 @@ class Experiment:
                 problems.append(problem)
         self._is_open, self._was_closed = False, True
         self._session = None
+        self.__dict__.pop("metrics", None)
         _lifetime.closed(self)
         if problems:
             self._report_close(problems[0], error)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+from time import time
 from typing import TYPE_CHECKING, Any
 
-from ml_dash._base.clock import stamp_bytes, time_ns
 from ml_dash._base.policy import handle_error
 from ml_dash._metric_buffer import BufferManager, SummaryCache
 from ml_dash._record.codec import encode
@@ -86,15 +86,15 @@ class MetricsManager:
             SerializationError: a value has no JSON form; nothing was written.
             NotOpenError: the run is not open.
         """
-        time = {"_ts": kwargs.pop("_ts")} if "_ts" in kwargs else {}
+        timed = {"_ts": kwargs.pop("_ts")} if "_ts" in kwargs else {}
         groups = {name: value for name, value in kwargs.items() if isinstance(value, dict)}
         shared = {name: value for name, value in kwargs.items() if name not in groups}
         points: list[tuple[str | None, dict[str, Any]]] = [(None, shared)] if shared else []
         points += [(name, {**shared, **values}) for name, values in groups.items()]
         # All points are encoded before the first is written: a bad value in one stops them all.
-        prepared = [(self(name), self(name)._encoded({**data, **time})) for name, data in points]
-        for metric, (tail, seconds) in prepared:
-            metric._write(tail, seconds)
+        prepared = [(self(name), self(name)._encoded({**data, **timed})) for name, data in points]
+        for metric, point in prepared:
+            metric._write(*point)
         return self.flush() if _flush else self
 
     def flush(self) -> MetricsManager:
@@ -183,36 +183,38 @@ class MetricBuilder:
             InvalidValueError: ``_ts`` is no number, or -1 with no call before.
             NotOpenError: the run is not open.
         """
-        # The path of every training step: what `_encoded` and `_write` do, without their calls.
         if self._session is not self._experiment._session:
             self._bind()
         if "_ts" in kwargs:
             self._write(*self._encoded(kwargs))
             return self
-        now_ns = time_ns()
-        tail = b',"data":%b,"createdAt":"%b"}' % (encode(kwargs), stamp_bytes(now_ns))
-        if self._stream is not None:
-            self._store.write(self._stream, tail, "metrics")
-        self._times.last = now_ns / 1e9
+        # The path of every training step: what `_write(*_encoded())` does, in one go.
+        now_s = time()
+        data = encode(kwargs)
+        if self._store.direct and self._stream is not None:
+            try:
+                self._stream.append_point(data, now_s)
+            except OSError as error:
+                self._store.hold(self._stream, self._stream.tail(data, now_s), "metrics", error)
+        elif self._stream is not None:
+            self._store.write(self._stream, self._stream.tail(data, now_s), "metrics")
+        self._times.last = now_s
         return self
 
-    def _encoded(self, fields: dict[str, Any]) -> tuple[bytes, float]:
-        """Return a point as the end of its line, and its time; nothing is written."""
+    def _encoded(self, fields: dict[str, Any]) -> tuple[bytes, float, float]:
+        """Return a point as JSON, when it was logged and its time; nothing is written."""
         if self._session is not self._experiment._session:
             self._bind()
-        now_ns = time_ns()
-        seconds = now_ns / 1e9
-        if fields.get("_ts") is not None:
-            seconds = self._experiment._times.of_point(fields["_ts"])
-            fields = {**fields, "_ts": seconds}
-            fields["_ts"] = fields.pop("_ts")
-        elif "_ts" in fields:
-            del fields["_ts"]
-        return b',"data":%b,"createdAt":"%b"}' % (encode(fields), stamp_bytes(now_ns)), seconds
+        now_s = seconds = time()
+        given = fields.get("_ts")
+        fields = {key: value for key, value in fields.items() if key != "_ts"}
+        if given is not None:
+            fields["_ts"] = seconds = self._experiment._times.of_point(given)
+        return encode(fields), now_s, seconds
 
-    def _write(self, tail: bytes, seconds: float) -> None:
+    def _write(self, data: bytes, now_s: float, seconds: float) -> None:
         if self._stream is not None:
-            self._store.write(self._stream, tail, "metrics")
+            self._store.write(self._stream, self._stream.tail(data, now_s), "metrics")
         self._times.last = seconds
 
     def _bind(self) -> None:

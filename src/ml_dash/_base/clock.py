@@ -5,31 +5,30 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
-time_ns = time.time_ns
-
 _cached: tuple[int, bytes] = (-1, b"")
 
 
-def stamp(now_ns: int | None = None) -> str:
-    """Return the store's text form of a time.
-
-    Args:
-        now_ns: Nanoseconds since the epoch; the present when omitted.
-    """
-    return stamp_bytes(time_ns() if now_ns is None else now_ns).decode()
-
-
-def stamp_bytes(now_ns: int) -> bytes:
-    """Return the store's text form of a time in nanoseconds since the epoch."""
+def second_text(second: int) -> bytes:
+    """Return ``YYYY-MM-DDTHH:MM:SS`` of a whole second since the epoch."""
     # Formatting a date costs more than the rest of a logging call, so the text of the
     # current second is kept. A tuple is swapped whole: threads need no lock.
     global _cached
-    second, rest_ns = divmod(now_ns, 1_000_000_000)
     cached = _cached
     if cached[0] != second:
         text = datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
         _cached = cached = (second, text.encode())
-    return b"%b.%06dZ" % (cached[1], rest_ns // 1000)
+    return cached[1]
+
+
+def stamp(now_s: float | None = None) -> str:
+    """Return the store's text form of a time.
+
+    Args:
+        now_s: Seconds since the epoch; the present when omitted.
+    """
+    now_s = time.time() if now_s is None else now_s
+    second = int(now_s)
+    return f"{second_text(second).decode()}.{int((now_s - second) * 1e6):06d}Z"
 
 
 def file_stamp() -> str:

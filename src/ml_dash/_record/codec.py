@@ -54,7 +54,13 @@ def encode(value: Any) -> bytes:
         _pass_on_interrupts(error)
         line = b"null"  # to be written the slow way
     # orjson writes NaN and the infinities as null. One byte is found faster than several.
-    if b"null" in line or (_N in line and b'NaN"' in line) or (_I in line and b'Infinity"' in line):
+    if b"null" in line or _N in line or _I in line:
+        return _look_closer(value, line)
+    return line
+
+
+def _look_closer(value: Any, line: bytes) -> bytes:
+    if b"null" in line or b'NaN"' in line or b'Infinity"' in line:
         return _encode_plain(value)
     return line
 

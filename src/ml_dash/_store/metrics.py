@@ -15,7 +15,7 @@ from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import METRICS, POINTS, SUMMARY
 from ml_dash._store.logs import decode_line
 from ml_dash._store.names import UNNAMED, Names, decode, spells
-from ml_dash._store.stream import Stream
+from ml_dash._store.points import PointStream
 from ml_dash._store.window import Window
 from ml_dash.exceptions import CorruptDataError, MetricNotFoundError
 
@@ -36,7 +36,7 @@ class MetricStore:
     ) -> None:
         self.name = name
         self.folder = folder
-        self.stream = Stream(folder / POINTS, "index", durable=durable)
+        self.stream = PointStream(folder / POINTS, "index", durable=durable)
         self.definition = definition
         self._document = Document(folder / SUMMARY, durable=durable)
         self._window: Window | None = None

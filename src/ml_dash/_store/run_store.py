@@ -23,6 +23,7 @@ from ml_dash._store.logs import LogStore
 from ml_dash._store.metrics import MetricStores
 from ml_dash._store.outage import Outage, write_error
 from ml_dash._store.params import ParamStore
+from ml_dash._store.points import PointStream
 from ml_dash._store.status import Description, RunDocument
 from ml_dash._store.stream import Stream
 from ml_dash._store.tracks import MERGE_AT_BYTES, TrackStores
@@ -68,7 +69,7 @@ class RunStore:
         self._refused: Counter[str] = Counter()
         self._lost = 0
         self._batch = settings.durability == "batch"
-        self._direct = not self._batch
+        self.direct = not self._batch
         self._flusher = Flusher(self._write_gathered)
         self._deferred: LocalWriteError | None = None
         self._opened_by = 0
@@ -223,14 +224,14 @@ class RunStore:
         Raises:
             LocalWriteError: in STRICT mode, when it cannot be written; it was not accepted.
         """
-        if self._direct:
+        if self.direct:
             try:
                 return stream.append(tail)
             except OSError as error:
-                return self._hold(stream, tail, kind, error)
+                return self.hold(stream, tail, kind, error)
         return self._write_behind(stream, tail, kind)
 
-    def metric_stream(self, name: str | None, definition: dict[str, Any]) -> Stream | None:
+    def metric_stream(self, name: str | None, definition: dict[str, Any]) -> PointStream | None:
         """Return the stream of a metric's points; None when it cannot even be prepared.
 
         Raises:
@@ -269,22 +270,26 @@ class RunStore:
         try:
             self._drain(now=self._batch)
         except OSError as error:
-            return self._hold(stream, tail, kind, error)
+            return self.hold(stream, tail, kind, error)
         if self._waiting:
-            return self._hold(stream, tail, kind, None)
-        return self.write(stream, tail, kind) if self._direct else stream.append(tail)
+            return self.hold(stream, tail, kind, None)
+        return self.write(stream, tail, kind) if self.direct else stream.append(tail)
 
     def _drain(self, *, now: bool) -> None:
         written = self._waiting.drain(now=now)
         if not self._waiting:
             self._outage.over(written, self.folder)
-            self._direct = not self._batch
+            self.direct = not self._batch
 
-    def _hold(self, stream: Stream, tail: bytes, kind: str, cause: OSError | None) -> int | None:
-        """Keep a record that cannot be written now in memory, or say that it is not kept."""
+    def hold(self, stream: Stream, tail: bytes, kind: str, cause: OSError | None) -> int | None:
+        """Keep a record that cannot be written now in memory, or say that it is not kept.
+
+        Raises:
+            LocalWriteError: in STRICT mode; the record was not accepted.
+        """
         if cause is not None and self.mode is ErrorHandlingMode.STRICT:
             raise write_error(cause, stream.path, f"a record of {kind}", "all earlier records")
-        self._direct = False
+        self.direct = False
         if not self._waiting.hold(stream, tail, kind):
             self._refuse(kind, stream.path, cause)
         elif self._outage.count("waiting") and cause is not None:
@@ -374,5 +379,5 @@ class RunStore:
         self._flusher.reset_after_fork()
         self.document.detach_after_fork()
         self.params.stored = 0
-        self._direct = not self._batch
+        self.direct = not self._batch
         self._refused = Counter()
