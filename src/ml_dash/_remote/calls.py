@@ -1,0 +1,155 @@
+"""What the groups of server calls share: JSON, GraphQL, and the answers of 0.6."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+
+from ml_dash._base.policy import ErrorHandlingMode
+from ml_dash._record import codec, jsonable
+from ml_dash._remote import replies
+from ml_dash._remote.transport import Transport
+from ml_dash.exceptions import (
+    InvalidResponseError,
+    InvalidValueError,
+    MLDashError,
+    SerializationError,
+    UsageError,
+)
+
+_log = logging.getLogger("ml_dash.client")
+T = TypeVar("T")
+
+
+def lacks_field(error: MLDashError) -> bool:
+    """Return whether an error says that a part of an otherwise good answer is missing."""
+    return isinstance(error, InvalidResponseError) and "field" in error.context
+
+
+def anything(_error: MLDashError) -> bool:
+    """Return True: 0.6 hid whatever happened."""
+    return True
+
+
+class Calls:
+    """A group of calls to one server; the groups together are the public client."""
+
+    _transport: Transport
+    _mode: ErrorHandlingMode
+
+    def _call(self, method: str, path: str, body: bytes | None = None, **how: Any) -> Any:
+        return self._transport.json(method, f"/api{path}", body, **how)
+
+    def _what(self, method: str, path: str) -> str:
+        return self._transport.what(method, f"/api{path}")
+
+    def _graphql(self, query: str, variables: dict[str, Any] | None, name: str) -> dict[str, Any]:
+        data = self._graphql_or_none(query, variables, name)
+        return replies.field({"data": data}, "data", dict, name)
+
+    def _graphql_or_none(
+        self, query: str, variables: dict[str, Any] | None, name: str
+    ) -> dict[str, Any] | None:
+        body = encoded({"query": query, "variables": variables or {}})
+        changes = query.lstrip().startswith(("mutation", "subscription"))
+        reply = self._transport.json("POST", "/graphql", body, idempotent=not changes)
+        return replies.graphql_data(reply, name)
+
+    def _old_answer(
+        self,
+        old: T,
+        call: Callable[[], T],
+        what: str,
+        hidden: Callable[[MLDashError], bool] = lacks_field,
+    ) -> T:
+        """Return what ``call`` finds, or what 0.6 answered when it found nothing or failed.
+
+        Args:
+            old: 0.6's answer.
+            call: The sibling that raises.
+            what: The call, for the log.
+            hidden: Whether 0.6 hid an error. In strict mode it is raised.
+        """
+        try:
+            return call()
+        except MLDashError as error:
+            if self._mode is ErrorHandlingMode.STRICT or not hidden(error):
+                raise
+            _log.warning(
+                "%s answers %r as in 0.6, because of: %s", what, old, error, exc_info=error,
+                extra={"ml_dash_code": error.code, "ml_dash_context": error.context},
+            )  # fmt: skip
+            return old
+
+
+def encoded(body: dict[str, Any], **values: Any) -> bytes:
+    """Return the JSON of a request.
+
+    Args:
+        body: Names and texts, sent as they are.
+        **values: Logged values, in which numbers that JSON lacks become marked text.
+
+    Raises:
+        SerializationError: a value has no JSON form.
+    """
+    for name, value in values.items():
+        body[name] = orjson.Fragment(codec.encode(value))
+    try:
+        data = orjson.dumps(body)
+    except TypeError:
+        data = b"null"  # to be written the slow way
+    # orjson writes NaN, which is no name and no text, as null.
+    return _encoded_slowly(body) if b"null" in data else data
+
+
+def _encoded_slowly(body: dict[str, Any]) -> bytes:
+    try:
+        text = json.dumps(body, allow_nan=False, separators=(",", ":"), default=_plain)
+    except ValueError as error:
+        raise SerializationError(
+            "A number in the request is NaN or infinite, where the server takes none",
+            hint="Give a finite number or None", cause=error,
+        ) from error  # fmt: skip
+    return text.encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, orjson.Fragment):
+        return json.loads(value.contents)
+    return jsonable.to_plain(value)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Return the arguments that were given: None means not given, empty means empty."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def checked_fields(value: Any, what: str) -> Mapping[str, Any]:
+    """Return ``value`` if it is a dictionary.
+
+    Raises:
+        InvalidValueError: it is not.
+    """
+    if isinstance(value, Mapping):
+        return value
+    raise InvalidValueError(f"{what} is a {type(value).__name__}", hint="Give a dictionary",
+                            context={"argument": what})  # fmt: skip
+
+
+def comma_list(names: str | list[str] | None) -> str | None:
+    """Return names as the wire wants them.
+
+    Raises:
+        UsageError: a name has a comma, so the server would take it for two.
+    """
+    if names is None or isinstance(names, str):
+        return names
+    for name in names:
+        if "," in name:
+            raise UsageError(f"{name!r} has a comma, which the server takes for two names",
+                             hint="Use names without commas")  # fmt: skip
+    return ",".join(names)

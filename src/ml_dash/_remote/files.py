@@ -1,0 +1,331 @@
+"""Files of a run on the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ml_dash._record import codec
+from ml_dash._remote import documents, replies, transfers
+from ml_dash._remote.calls import comma_list, encoded, given
+from ml_dash._remote.nodes import ROOT, NodeCalls, no_such_experiment
+from ml_dash._remote.paging import Page, pages
+from ml_dash._remote.transport import route
+from ml_dash.exceptions import ChecksumMismatchError
+
+
+class FileCalls(NodeCalls):
+    """Find, send, fetch, change and delete files."""
+
+    # -- finding --------------------------------------------------------------------------------
+
+    def list_files(
+        self,
+        experiment_id: str,
+        prefix: str | int | None = None,
+        tags: list[str] | int | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Page:
+        """Return a run's files; an empty list also when the answer has none, as in 0.6.
+
+        Args:
+            experiment_id: The run's id on the server.
+            prefix: Only files whose path starts with this folder. (A number here is ``limit``, and
+                one in the next place ``offset``, as 0.6.27 had them.)
+            tags: Only files with one of these tags.
+            limit: At most so many; all when omitted. Counted before ``prefix`` and ``tags``.
+            offset: Skip so many.
+
+        Returns:
+            A list that also answers to ``["files"]``, ``["totalCount"]`` and ``["hasMore"]``.
+
+        Raises:
+            RemoteNotFoundError: the server knows no such run.
+            GraphQLError: the answer carries errors.
+            RemoteClientError: a request failed.
+        """
+        return self._old_answer(
+            Page("files", [], 0, False),
+            lambda: self.list_files_or_raise(
+                experiment_id, prefix, tags, limit=limit, offset=offset
+            ),
+            "list_files()",
+        )
+
+    def list_files_or_raise(
+        self,
+        experiment_id: str,
+        prefix: str | int | None = None,
+        tags: list[str] | int | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Page:
+        """Return a run's files; see :meth:`list_files`.
+
+        .. versionadded:: 0.7
+
+        Raises:
+            RemoteNotFoundError: the server knows no such run.
+            InvalidResponseError: an answer has no list.
+            RemoteClientError: a request failed.
+        """
+        if isinstance(prefix, int):
+            prefix, limit = None, prefix
+        if isinstance(tags, int):
+            tags, offset = None, tags
+
+        def fetch(count: int, start: int) -> tuple[dict[str, Any], str]:
+            variables = {"experimentId": experiment_id, "limit": count, "offset": start}
+            what = "ListExperimentFilesPaginated"
+            data = self._graphql(documents.FILES, variables, what)
+            if "experimentById" in data and data["experimentById"] is None:
+                raise no_such_experiment(experiment_id)
+            return replies.field(data, "experimentById.filesPaginated", dict, what), what
+
+        page = pages(fetch, "files", limit, offset)
+        kept = [file for file in page if _matches(file, prefix, tags)]
+        if len(kept) == len(page):
+            return page
+        return Page("files", kept, len(kept) if limit is None else page["totalCount"],
+                    page["hasMore"])  # fmt: skip
+
+    def search_files(
+        self, pattern: str, experiment_id: str | None = None, limit: int = 10, offset: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return files whose path matches.
+
+        Args:
+            pattern: A path with ``*``, ``**`` and ``?``.
+            experiment_id: Only files of this run.
+            limit: At most so many.
+            offset: Skip so many.
+
+        Raises:
+            InvalidResponseError: the answer has no list.
+            RemoteClientError: the request failed.
+        """
+        params = given(pattern=pattern, limit=limit, offset=offset, experimentId=experiment_id)
+        reply = self._call("GET", "/search/files", params=params)
+        return replies.field(reply, "files", list, self._what("GET", "/search/files"))
+
+    def get_file(self, experiment_id: str, file_id: str) -> dict[str, Any]:
+        """Return the server's record of a file.
+
+        Raises:
+            RemoteNotFoundError: there is no such file.
+            RemoteClientError: the request failed.
+        """
+        path = route("nodes", file_id)
+        reply = self._call("GET", path)
+        return replies.field({"reply": reply}, "reply", dict, self._what("GET", path))
+
+    # -- up --------------------------------------------------------------------------------------
+
+    def upload_file(
+        self,
+        experiment_id: str,
+        file_path: str,
+        prefix: str,
+        filename: str,
+        description: str | None,
+        tags: list[str] | None,
+        metadata: dict[str, Any] | None,
+        checksum: str,
+        content_type: str,
+        size_bytes: int,
+        project_id: str | None = None,
+        parent_id: str = ROOT,
+    ) -> dict[str, Any]:
+        """Send a file; it is read while it is sent, never held in memory.
+
+        Args:
+            experiment_id: The run's id on the server.
+            file_path: The file to send.
+            prefix: Its folder within the run, such as ``models/best``; made if it is not there.
+            filename: Its name there.
+            description: What it is.
+            tags: Words to find it by; without commas, which the wire cannot carry.
+            metadata: Facts about it.
+            checksum: Its SHA-256 (hex); computed when empty.
+            content_type: Its MIME type; ``application/octet-stream`` when empty.
+            size_bytes: Its size; what the server reports must agree. 0 is not compared.
+            project_id: The run's project, if known.
+            parent_id: The node below which ``prefix`` starts; ``"ROOT"`` is the run itself.
+
+        Returns:
+            The file's record: ``id``, ``path``, ``filename``, ``sizeBytes``, ``checksum`` ...
+
+        Raises:
+            UsageError: a tag has a comma; nothing was sent.
+            InvalidFileError: the file cannot be read; nothing was sent.
+            RemoteNotFoundError: the server knows no such run.
+            ChecksumMismatchError: the server holds something else than what was sent.
+            RemoteClientError: a request failed.
+        """
+        source = Path(file_path)
+        joined_tags = comma_list(tags)
+        if not checksum:
+            checksum, size_bytes = transfers.sha256_of(source)
+        with transfers.opened_source(source):
+            project = project_id or self._experiment_project_id(experiment_id)
+            folder = self._folders(project, experiment_id, parent_id, prefix)
+        fields = given(
+            type="FILE", projectId=project, experimentId=experiment_id, parentId=folder,
+            name=filename, checksum=checksum, description=description,
+            tags=joined_tags or None,
+            metadata=None if metadata is None else codec.encode(metadata).decode(),
+        )  # fmt: skip
+        path = "/api" + route("namespaces", self.namespace, "nodes")
+        content_type = content_type or "application/octet-stream"
+        what = self._transport.what("POST", path)
+        for last in (False, True):
+            response = transfers.upload(self._transport, path, source, fields, content_type)
+            reply = replies.parsed(response, what)
+            record = _record(reply, experiment_id, prefix, fields, content_type, size_bytes)
+            if _agrees(record, checksum, size_bytes):
+                break
+            if last:
+                raise _mismatch(record, checksum, size_bytes, source)
+        return record
+
+    def _folders(self, project_id: str, experiment_id: str, parent: str, prefix: str) -> str:
+        if parent == ROOT:
+            parent = self._experiment_node_id(experiment_id)
+        for name in (prefix or "").strip("/").split("/"):
+            if name:
+                parent = self._folder_id(project_id, experiment_id, parent, name)
+        return parent
+
+    def _experiment_project_id(self, experiment_id: str) -> str:
+        data = self._graphql(
+            documents.EXPERIMENT_PROJECT, {"experimentId": experiment_id}, "GetExperimentProject"
+        )
+        if "experimentById" in data and data["experimentById"] is None:
+            raise no_such_experiment(experiment_id)
+        return replies.field(data, "experimentById.projectId", str, "GetExperimentProject")
+
+    # -- down ------------------------------------------------------------------------------------
+
+    def download_file(self, experiment_id: str, file_id: str, dest_path: str | None = None) -> str:
+        """Fetch a file, verify its checksum, and put it in place in one step.
+
+        Args:
+            experiment_id: The run's id on the server.
+            file_id: The file's id.
+            dest_path: Where to; the file's own name in the working directory when omitted.
+
+        Returns:
+            The path of the file. On failure what was there before is as it was.
+
+        Raises:
+            RemoteNotFoundError: there is no such file.
+            ChecksumMismatchError: what arrived is not what was stored.
+            LocalWriteError: it cannot be written.
+            RemoteClientError: a request failed.
+        """
+        facts = self.get_file(experiment_id, file_id)
+        physical = facts.get("physicalFile") or {}
+        name = transfers.safe_name(facts.get("name") or physical.get("filename"), file_id)
+        destination = Path(name if dest_path is None else dest_path)
+        path = "/api" + route("nodes", file_id, "download")
+        checksum = physical.get("checksum")
+        transfers.download(
+            self._transport, path, destination, checksum, f"the file {name!r} ({file_id})"
+        )
+        return str(destination)
+
+    def download_file_streaming(self, experiment_id: str, file_id: str, dest_path: str) -> str:
+        """Do what :meth:`download_file` does, which holds no file in memory either."""
+        return self.download_file(experiment_id, file_id, dest_path)
+
+    # -- changing --------------------------------------------------------------------------------
+
+    def update_file(
+        self,
+        experiment_id: str,
+        file_id: str,
+        description: str | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Change what is said about a file; None leaves it, empty clears it.
+
+        Raises:
+            RemoteNotFoundError: there is no such file.
+            RemoteClientError: the request failed.
+        """
+        body = encoded(given(description=description, tags=tags), **given(metadata=metadata))
+        path = route("nodes", file_id)
+        reply = self._call("PATCH", path, body, idempotent=True)
+        return replies.field({"reply": reply}, "reply", dict, self._what("PATCH", path))
+
+    def delete_file(self, experiment_id: str, file_id: str) -> dict[str, Any]:
+        """Delete a file on the server; return its ``id`` and ``deletedAt``.
+
+        Raises:
+            RemoteNotFoundError: there is no such file.
+            RemoteClientError: the request failed.
+        """
+        path = route("nodes", file_id)
+        reply = self._call("DELETE", path)
+        return replies.field({"reply": reply}, "reply", dict, self._what("DELETE", path))
+
+
+def _matches(file: Any, prefix: str | None, tags: list[str] | None) -> bool:
+    if not isinstance(file, dict):
+        return False
+    folder = (prefix or "").strip("/")
+    path = str(file.get("pPath") or file.get("name") or "").strip("/")
+    inside = not folder or path == folder or path.startswith(f"{folder}/")
+    return inside and (not tags or bool(set(tags) & set(file.get("tags") or ())))
+
+
+def _record(
+    reply: Any,
+    experiment_id: str,
+    prefix: str,
+    sent: dict[str, str],
+    content_type: str,
+    size_bytes: int,
+) -> dict[str, Any]:
+    """Return the record of 0.6 from the server's answer to an upload."""
+    node_id = replies.field(reply, "node.id", str, "uploading the file")
+    node, physical = reply["node"], reply.get("physicalFile") or {}
+    return {
+        "id": node_id,
+        "experimentId": str(node.get("experimentId") or experiment_id),
+        "path": (prefix or "").strip("/"),
+        "filename": sent["name"],
+        "description": node.get("description"),
+        "tags": node.get("tags") or [],
+        "contentType": physical.get("contentType") or content_type,
+        "sizeBytes": int(physical.get("sizeBytes", size_bytes)),
+        "checksum": physical.get("checksum") or sent["checksum"],
+        "metadata": node.get("metadata"),
+        "uploadedAt": node.get("createdAt"),
+        "updatedAt": node.get("updatedAt"),
+        "deletedAt": node.get("deletedAt"),
+    }
+
+
+def _agrees(record: dict[str, Any], checksum: str, size_bytes: int) -> bool:
+    same_size = not size_bytes or record["sizeBytes"] == size_bytes
+    return same_size and bool(record["checksum"].lower() == checksum.lower())
+
+
+def _mismatch(
+    record: dict[str, Any], checksum: str, size_bytes: int, source: Path
+) -> ChecksumMismatchError:
+    return ChecksumMismatchError(
+        f"The server does not hold what was sent of {source}: it says {record['sizeBytes']} bytes "
+        f"with SHA-256 {record['checksum']}, not {size_bytes} with {checksum}",
+        context={
+            "path": str(source), "file_id": record["id"], "expected": checksum,
+            "actual": record["checksum"],
+        },
+        kept=f"{source} is untouched",
+        hint="The file may have changed while it was sent; upload it again",
+    )  # fmt: skip
