@@ -16,6 +16,8 @@ CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "types", "layers", "news", "docs", "build", "tests"]
+nox.options.default_venv_backend = "virtualenv"
+nox.options.download_python = "never"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False  # a missing Python is named as skipped
 
