@@ -56,7 +56,7 @@ class Session:
         self.files: list[dict[str, Any]] = []
         self.reopen()
 
-    def __enter__(self) -> Session:  # noqa: PYI034 - standard library only
+    def __enter__(self) -> Session:
         self.exp.run.start()
         return self
 
