@@ -39,6 +39,13 @@ class StoredRuns:
         except OSError as error:
             raise write_error(error, self.root_path, "the data root", "everything") from error
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root_path": self.root_path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.root_path = state["root_path"]
+        self._runs = {}
+
     def run_path(self, prefix: str) -> Path:
         """Return a run's folder.
 

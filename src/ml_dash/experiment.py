@@ -32,6 +32,7 @@ from ml_dash.exceptions import (
     ConsoleEchoError,
     MLDashDeprecationWarning,
     MLDashError,
+    RunOpenError,
     RecoverableWarning,
     WriteProtectedError,
 )
@@ -126,8 +127,6 @@ class Experiment:
     ) -> None:
         self._is_open = False
         self._was_closed = False
-        self._session: object = None
-        """Another object for each time the run is open; None while it is closed."""
         self._mode = current_mode(error_mode)
         self._settings = Settings.from_env()
         self._echo = self._settings.echo if echo is None else echo
@@ -148,10 +147,7 @@ class Experiment:
         self._check_prefix()
         self._client: Any = None
         self._storage = LocalStorage(dash_root if dash_root is not None else arguments.spool_root())
-        self._store: RunStore | None = None
-        self._times = RunTimes()
-        self._metrics_manager = MetricsManager(self)
-        self._tracks_manager = TracksManager(self)
+        self._make_own()
         self._merges_tracks = True
         self._experiment_id: str | None = None
         self._experiment_data: dict[str, Any] | None = None
@@ -200,7 +196,7 @@ class Experiment:
 
     @_folder_path.setter
     def _folder_path(self, value: str) -> None:
-        self.run._folder_path = value
+        self.run.prefix = value
 
     @property
     def id(self) -> str | None:
@@ -416,9 +412,27 @@ class Experiment:
 
     def __getstate__(self) -> dict[str, Any]:
         if self._is_open:
-            raise TypeError("An open experiment cannot be pickled or copied; build one with the "
-                            "same prefix in the other process")  # fmt: skip
-        return {**self.__dict__, "_store": None}
+            raise RunOpenError(
+                f"The open experiment {self.run.prefix!r} cannot be pickled or copied",
+                hint="Build one with the same prefix in the other process, or copy it unopened",
+            )
+        return {name: value for name, value in self.__dict__.items() if name not in _OWN}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._make_own()
+
+    def _make_own(self) -> None:
+        """Make the parts that hold locks and caches; a copy gets its own."""
+        self._store: RunStore | None = None
+        self._session: object = None
+        """Another object for each time the run is open; None while it is closed."""
+        self._times = RunTimes()
+        self._metrics_manager = MetricsManager(self)
+        self._tracks_manager = TracksManager(self)
+
+
+_OWN = frozenset({"_store", "_session", "_times", "_metrics_manager", "_tracks_manager"})
 
 
 def ml_dash_experiment(prefix: str, **kwargs: Any) -> Callable[[F], F]:

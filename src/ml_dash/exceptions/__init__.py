@@ -16,6 +16,7 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
     |   |   `-- MissingDependencyError (ModuleNotFoundError)
     |   |-- NotOpenError [StateError]
     |   |   `-- ClosedExperimentError
+    |   |-- RunOpenError [StateError]
     |   |-- WriteProtectedError [StateError]
     |   |-- CorruptDataError [StoreError] (json.JSONDecodeError)
     |   |   `-- ChecksumMismatchError
@@ -98,6 +99,7 @@ from ml_dash.exceptions.local import (
     NotFoundError,
     NotOpenError,
     PrefixError,
+    RunOpenError,
     SerializationError,
     ShutdownIncompleteError,
     SkippedValueError,
@@ -184,6 +186,7 @@ __all__ = [
     "RemoteNotFoundError",
     "RemoteRejectedError",
     "RequestTimeoutError",
+    "RunOpenError",
     "SerializationError",
     "ServerError",
     "ServerUnreachableError",

@@ -65,7 +65,9 @@ class MLDashError(Exception):
             parts.append(f"Kept: {self.kept}")
         if self.hint:
             parts.append(f"Next: {self.hint}")
-        return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts)
+        return " ".join(
+            part if part.endswith((".", "!", "?", "\n")) else f"{part}." for part in parts
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__)

@@ -74,6 +74,12 @@ class ClosedExperimentError(NotOpenError):
     code = "closed"
 
 
+class RunOpenError(CriticalError, StateError):
+    """The run is open, and what was asked for needs it to be closed."""
+
+    code = "run-open"
+
+
 class WriteProtectedError(CriticalError, StateError):
     """The run is write-protected."""
 

@@ -1,0 +1,135 @@
+"""Prefixes: ``owner/project/[folder/...]name``, the path of a run below the data root."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any
+
+from ml_dash.exceptions import PrefixError
+
+_MAX_SEGMENT_BYTES = 255
+_MAX_PASSES = 10
+_EXP = re.compile(r"\{EXP\.(\w+)\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The parts of a prefix.
+
+    Attributes:
+        owner: First segment; None when there is only one.
+        project: Second segment; None when there is only one.
+        name: Last segment; None when there is only one.
+        segments: All of them.
+    """
+
+    owner: str | None
+    project: str | None
+    name: str | None
+    segments: list[str]
+
+
+def split(prefix: str) -> Prefix:
+    """Return the parts of a prefix; slashes at both ends and doubled ones do not count."""
+    segments = [segment for segment in prefix.split("/") if segment]
+    if len(segments) < 2:
+        return Prefix(None, None, None, segments)
+    return Prefix(segments[0], segments[1], segments[-1], segments)
+
+
+def check(prefix: str) -> list[str]:
+    """Return the segments of a prefix that is a safe path below a root.
+
+    Raises:
+        PrefixError: it is empty, leaves the root, or no file system could hold it.
+    """
+    if not isinstance(prefix, str):
+        raise _wrong(prefix, f"is no text but {type(prefix).__name__}")
+    segments = split(prefix).segments
+    if not segments:
+        raise _wrong(prefix, "is empty")
+    for segment in segments:
+        if segment in (".", ".."):
+            raise _wrong(prefix, f"has the segment {segment!r}, which would leave the data root")
+        if _CONTROL.search(segment):
+            raise _wrong(prefix, f"has a control character in {segment!r}")
+        if len(segment.encode("utf-8", "surrogatepass")) > _MAX_SEGMENT_BYTES:
+            raise _wrong(prefix, f"has a segment of more than {_MAX_SEGMENT_BYTES} bytes")
+        if any("\ud800" <= char <= "\udfff" for char in segment):
+            raise _wrong(prefix, f"has half a character in {segment!r}")
+    return segments
+
+
+def _wrong(prefix: object, what: str) -> PrefixError:
+    return PrefixError(
+        f"The prefix {prefix!r} {what}",
+        hint="Write it as 'owner/project/name', with folders between project and name if you like",
+        context={"prefix": prefix},
+    )
+
+
+def expand_exp(template: str, value_of: Callable[[str], Any]) -> str:
+    """Replace each ``{EXP.attribute}`` by the text of that attribute.
+
+    Raises:
+        PrefixError: there is no such attribute, or it has no value yet (is an ``AttributeError``).
+    """
+
+    def text(match: re.Match[str]) -> str:
+        name = match.group(1)
+        value = value_of(name)
+        if value is None:
+            raise PrefixError(
+                f"The prefix {template!r} uses {{EXP.{name}}}, but the run has no {name!r} (yet)",
+                hint="Use an attribute that is set, such as {EXP.name}, {EXP.id} or {EXP.date}",
+                context={"prefix": template, "placeholder": name},
+            )
+        return str(value)
+
+    return _EXP.sub(text, template)
+
+
+def expand(fields: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with the placeholders of their texts replaced by each other's values.
+
+    Args:
+        fields: Values by name; only texts with a ``{`` are expanded, in at most ten passes.
+        extra: Further values that placeholders may name.
+
+    Raises:
+        PrefixError: a placeholder names no field, or its format does not fit (is a ``KeyError``).
+    """
+    done = dict(fields)
+    for _ in range(_MAX_PASSES):
+        if "{" not in str(done.get("prefix")):
+            break
+        known = {**extra, **done}
+        done = {
+            name: _formatted(name, value, known)
+            if isinstance(value, str) and "{" in value
+            else value
+            for name, value in done.items()
+        }
+    return done
+
+
+def _formatted(field: str, template: str, known: Mapping[str, Any]) -> str:
+    try:
+        return Formatter().vformat(template, (), known)
+    except (KeyError, IndexError) as error:
+        names = ", ".join(sorted(name for name in known if not name.startswith("_")))
+        raise PrefixError(
+            f"The {field} {template!r} has the unknown placeholder {str(error.args[0])!r}",
+            hint=f"Use one of: {names}",
+            context={"field": field, "template": template, "placeholder": error.args[0]},
+        ) from error
+    except (ValueError, AttributeError, TypeError) as error:
+        raise PrefixError(
+            f"The {field} {template!r} cannot be filled in: {error}",
+            hint="Check its braces and formats",
+            context={"field": field, "template": template},
+        ) from error

@@ -1,0 +1,327 @@
+"""``RUN``: the name and place of a run, from code, command line and environment; its start and end.
+
+``RUN`` is a params-proto class: ``RUN.project = "x"`` sets a default for every later run, and
+``--run.project x`` does so on a command line that params-proto reads.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from params_proto import proto
+
+from ml_dash._base import console
+from ml_dash._record import prefix as prefixes
+from ml_dash.exceptions import ClosedExperimentError, NotOpenError, PrefixError, RunOpenError
+
+__all__ = ["PROJECT_ROOT_FILES", "RUN", "find_project_root", "require_open", "requires_open"]
+
+PROJECT_ROOT_FILES = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg")
+"""A folder that holds one of these is the root of a project."""
+
+_HERE = str(Path(__file__).resolve().parent) + os.sep
+_INTERACTIVE = "interactive"
+F = TypeVar("F", bound=Callable[..., Any])
+
+_EXAMPLE = """
+    with Experiment("owner/project/name").run as exp:
+        exp.log("training starts")
+        exp.metrics("train").log(loss=0.5)"""
+
+
+@proto.prefix
+class RUN:
+    """One run: where it is recorded, when it starts and how it ends.
+
+    Args:
+        user: Who runs it; ``ML_DASH_USER``, then ``USER``.
+        api_url: Server that ``dash_url=True`` means; ``ML_DASH_API_URL``.
+        prefix: Path of the run below the data root, or a template for it; ``ML_DASH_PREFIX``.
+        id: A number that ``{EXP.id}`` in a prefix makes.
+        timestamp: Free for use.
+        project_root: Folder of the project; found from ``entry``.
+        entry: The script; found from the call.
+        path_stem: The script's path below the project, without ending; found.
+        job_counter: How many runs this process has built.
+        job_name: Last part of the default prefix.
+        owner: First part of the prefix.
+        name: Last part of the prefix.
+        project: Second part of the prefix; first part of the default prefix.
+        readme: Free text.
+        now: When the process began.
+        debug: Whether a debugger is attached.
+    """
+
+    user: str = os.environ.get("ML_DASH_USER") or os.environ.get("USER")  # type: ignore[assignment]
+    api_url: str = os.environ.get("ML_DASH_API_URL", "https://api.dash.ml")
+    prefix: str = os.environ.get(
+        "ML_DASH_PREFIX", "{project}/{now:%Y/%m-%d}/{path_stem}/{job_name}"
+    )
+    id: int = None  # type: ignore[assignment]
+    timestamp: str = None  # type: ignore[assignment]
+    project_root: str = None  # type: ignore[assignment]
+    entry: str = None  # type: ignore[assignment]
+    path_stem: str = None  # type: ignore[assignment]
+    job_counter: int = 1
+    job_name: str = "{now:%H.%M.%S}/{job_counter:03d}"
+    owner: str = None  # type: ignore[assignment]
+    name: str = None  # type: ignore[assignment]
+    project: str = "{user}/scratch"
+    readme: str = None  # type: ignore[assignment]
+    now: datetime = datetime.now()  # noqa: DTZ005 - a run is named in the user's local time
+    debug: bool = "pydevd" in sys.modules
+
+    _experiment = None
+    _folder_path = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "prefix":
+            self._set_prefix(value)
+        elif not (name == "id" and value is None and self.__dict__.get("id")):
+            # An id that the prefix asked for while the fields are being assigned stays.
+            object.__setattr__(self, name, value)
+
+    def __post_init__(self) -> None:
+        """Fill in what was not given, then the templates."""
+        if isinstance(RUN.job_counter, (int, float)):
+            RUN.job_counter += 1
+        if self.user is None:
+            self.user = _login_name()
+        if not self.path_stem:
+            self.entry = self.entry or _calling_script()
+            self.project_root = self.project_root or find_project_root(self.entry)
+            self.path_stem = _stem(self.entry, self.project_root)
+        if isinstance(self.prefix, str):
+            if "{" in self.prefix:
+                extra = {"date": self.date, "datetime_str": self.datetime_str}
+                self.__dict__.update(prefixes.expand(vars(self), extra))
+            self._take_parts(self.prefix)
+
+    def _set_prefix(self, value: Any) -> None:
+        if self._experiment is not None and self._experiment._is_open:
+            raise RunOpenError(
+                f"Cannot change prefix of the open run {self.prefix!r}",
+                hint="Set it before run.start()",
+                context={"prefix": self.prefix, "wanted": value},
+            )
+        if isinstance(value, str):
+            value = prefixes.expand_exp(value, self._exp_value)
+            if "{" not in value:
+                self._take_parts(value)
+        object.__setattr__(self, "prefix", value)
+
+    def _take_parts(self, prefix: str) -> None:
+        self._folder_path = prefix
+        parts = prefixes.split(prefix)
+        if parts.name is not None:
+            self.owner, self.project, self.name = parts.owner, parts.project, parts.name
+
+    def _exp_value(self, name: str) -> Any:
+        if name == "id" and not self.__dict__.get("id"):
+            from ml_dash.snowflake import generate_id
+
+            object.__setattr__(self, "id", generate_id())
+        # While the fields are being assigned, those that come later have their class's value.
+        return getattr(self, name, None)
+
+    @property
+    def date(self) -> str:
+        """The day of ``now``, as ``YYYYMMDD``."""
+        return f"{self.now:%Y%m%d}"
+
+    @property
+    def datetime_str(self) -> str:
+        """Day and time of ``now``, as ``YYYYMMDD.HHMMSS``."""
+        return f"{self.now:%Y%m%d.%H%M%S}"
+
+    @property
+    def _client(self) -> Any:
+        return None if self._experiment is None else self._experiment._client
+
+    @_client.setter
+    def _client(self, value: Any) -> None:
+        _experiment_of(self)._client = value
+
+    @property
+    def _storage(self) -> Any:
+        return None if self._experiment is None else self._experiment._storage
+
+    @_storage.setter
+    def _storage(self, value: Any) -> None:
+        _experiment_of(self)._storage = value
+
+    def start(self) -> Any:
+        """Open the run and return its experiment; nothing happens when it is open.
+
+        Raises:
+            LocalWriteError: its folder cannot be made.
+            NotOpenError: this ``RUN`` belongs to no experiment.
+        """
+        return _experiment_of(self)._open()
+
+    def complete(self) -> None:
+        """Close the run as COMPLETED; nothing happens when it is not open.
+
+        Raises:
+            MLDashError: by the error mode, what closing met.
+        """
+        _experiment_of(self)._close("COMPLETED")
+
+    def fail(self, error: BaseException | None = None) -> None:
+        """Close the run as FAILED; see :meth:`complete`.
+
+        Args:
+            error: Why; its type and text are kept with the run.
+        """
+        _experiment_of(self)._close("FAILED", error)
+
+    def cancel(self) -> None:
+        """Close the run as CANCELLED; see :meth:`complete`."""
+        _experiment_of(self)._close("CANCELLED")
+
+    def __enter__(self) -> Any:
+        return self.start()
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        _experiment_of(self)._close("COMPLETED" if error is None else "FAILED", error)
+        return False
+
+    def __call__(self, func: F) -> F:
+        """Return a function that does its work inside this run: ``@exp.run``.
+
+        The run is opened for each call and closed after it. A parameter called ``experiment``
+        gets the experiment.
+        """
+        return _inside(self, func)
+
+
+def _inside(run: Any, func: F) -> F:
+    takes_experiment = "experiment" in inspect.signature(func).parameters
+
+    def arguments(given: dict[str, Any], experiment: Any) -> dict[str, Any]:
+        return {**given, "experiment": experiment} if takes_experiment else given
+
+    if inspect.iscoroutinefunction(func):
+
+        @functools.wraps(func)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with run as experiment:
+                return await func(*args, **arguments(kwargs, experiment))
+
+    elif inspect.isgeneratorfunction(func):
+
+        @functools.wraps(func)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with run as experiment:
+                return (yield from func(*args, **arguments(kwargs, experiment)))
+
+    else:
+
+        @functools.wraps(func)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with run as experiment:
+                return func(*args, **arguments(kwargs, experiment))
+
+    return wrapper  # type: ignore[return-value]
+
+
+def _experiment_of(run: Any) -> Any:
+    if run._experiment is None:
+        raise NotOpenError(
+            "This RUN belongs to no experiment, so there is nothing to open or close",
+            hint="Build an Experiment(...) and use its .run",
+        )
+    return run._experiment
+
+
+def require_open(experiment: Any) -> None:
+    """Refuse to go on unless an experiment's run is open.
+
+    Raises:
+        ClosedExperimentError: it was closed.
+        NotOpenError: it was never opened.
+    """
+    if experiment._is_open:
+        return
+    if getattr(experiment, "_was_closed", False):
+        raise ClosedExperimentError(
+            "Experiment not open: the run has been closed",
+            kept="everything logged before",
+            hint="Call experiment.run.start() to go on with the same run",
+        )
+    raise NotOpenError(
+        "Experiment not started. Use a `with experiment.run:` block or call "
+        f"`experiment.run.start()` first, for example:\n{_EXAMPLE}\n"
+    )
+
+
+def requires_open(method: F) -> F:
+    """Make a method refuse to run before the run is open; see :func:`require_open`."""
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        require_open(self)
+        return method(self, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def find_project_root(start: str | Path | None = None, verbose: bool = False) -> str:
+    """Return the nearest folder above a file or folder that looks like a project's root.
+
+    Args:
+        start: Where to begin; the working directory when omitted.
+        verbose: Say on the console where it looks.
+
+    Returns:
+        The folder; the working directory when there is none.
+    """
+    here = Path(start) if start else Path.cwd()
+    here = here.resolve()
+    for folder in [here, *here.parents] if here.is_dir() else here.parents:
+        if verbose:
+            console.say(f"Looking for a project in {folder}")
+        if any((folder / name).exists() for name in PROJECT_ROOT_FILES):
+            return str(folder)
+    return str(Path.cwd())
+
+
+def _calling_script() -> str:
+    """Return the file of the innermost caller that is neither this package nor params-proto."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        path = frame.f_globals.get("__file__")
+        foreign = not frame.f_code.co_filename.startswith(_HERE)
+        if foreign and not module.startswith("params_proto") and module != "functools":
+            return path or os.environ.get("JPY_SESSION_NAME", "")
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
+
+
+def _stem(entry: str, project_root: str) -> str:
+    """Return the path of a script below its project, without ending; its name when outside."""
+    if not entry:
+        return _INTERACTIVE
+    path, root = Path(entry).resolve(), Path(project_root).resolve()
+    inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    return inside.with_suffix("").as_posix()
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise PrefixError(
+            "Nobody knows who runs this: neither ML_DASH_USER nor USER is set, and the system "
+            "has no name for this user",
+            hint="Set ML_DASH_USER, or give a prefix with an owner",
+        ) from error
