@@ -27,6 +27,8 @@ from tests.durability.scenarios.disk import (
 )
 
 STRICT = {"ML_DASH_ERROR_MODE": "strict"}
+_MOST_WARNINGS = 10
+"""Of one outage and kind: the 1st, 10th, 100th ... that waits, the same for what is refused."""
 
 
 def assert_readable(outage: Outage) -> None:
@@ -44,7 +46,7 @@ def assert_told(outage: Outage, path: Path, key: str = "told") -> None:
     """Check the warning and the log record: what, where, what is kept; neither often."""
     warned = outage.warned(key)
     assert warned, "no warning"
-    assert len(warned) <= 6 * len(outage.report["refused"])
+    assert len(warned) <= _MOST_WARNINGS * len(outage.report["refused"])
     assert str(path) in warned[0]
     assert "Kept:" in warned[0]
     assert re.search(r"\d+ records?", warned[-1])
@@ -157,7 +159,8 @@ def test_an_outage_of_any_cause_loses_nothing(
 
     assert outage.exit_code == 0, outage.stderr[-2000:]
     assert outage.report["first"] == outage.report["late"] == {}
-    assert_told(outage, run_folder(small_disk.root))
+    if cause.refuses_all:
+        assert_told(outage, run_folder(small_disk.root))
     assert_readable(outage)
     for kind in KINDS:
         assert_stored_once(outage, kind)
@@ -172,13 +175,15 @@ def test_strict_mode_raises_for_any_cause(
     outage = measure_cause(room, small_disk, cause, env=STRICT, n=100)
 
     assert outage.report["late"] == {}
+    errors = outage.report["first"]
+    assert set(errors) == set(KINDS) or not cause.refuses_all
     for kind in KINDS:
-        error = outage.report["first"][kind]
+        assert_stored_once(outage, kind)
+    for error in errors.values():
         assert {"LocalWriteError", "OSError"} <= set(error["types"])
         assert error["errno"] == cause.errno
         assert str(run_folder(small_disk.root)) in error["text"]
         assert error["kept"]
-        assert_stored_once(outage, kind)
     assert_readable(outage)
 
 
@@ -187,14 +192,21 @@ def test_strict_mode_raises_for_any_cause(
 def test_parameters_are_set_or_raise(
     cause: Cause, mode: str, room: Room, small_disk: SmallDisk
 ) -> None:
-    """`params.set` raises in every mode; earlier parameters stay, the refused one never comes."""
+    """In every mode `params.set` is in force when it returns, or raises and changes nothing.
+
+    On a full disk it has to raise. Elsewhere the library may reach a file that it holds open.
+    """
     outage = measure_cause(room, small_disk, cause, env={"ML_DASH_ERROR_MODE": mode}, n=1)
 
-    assert_typed(outage.report["params"], cause, "LocalWriteError")
-    assert outage.during_params == {"first": 1, "second": 2}
-    assert outage.report["reading"]["params"] == {"first": 1, "second": 2}
+    wanted: dict[str, Any] = {"first": 1, "second": 2}
+    if outage.report["params"] is None and cause.errno != errno.ENOSPC:
+        wanted["big"] = "x" * 200_000
+    else:
+        assert_typed(outage.report["params"], cause, "LocalWriteError")
+    assert outage.during_params.items() >= {"first": 1, "second": 2}.items()
+    assert outage.report["reading"]["params"] == wanted
     assert outage.report["late_params"] is None
-    assert outage.run.params() == {"first": 1, "second": 2, "third": 3}
+    assert outage.run.params() == {**wanted, "third": 3}
     assert outage.run.bad_documents() == []
 
 

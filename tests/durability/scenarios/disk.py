@@ -195,13 +195,15 @@ class Cause:
     name: str
     errno: int
     options: tuple[tuple[str, Any], ...] = ()
+    refuses_all: bool = True
+    """False where a store may manage all the same, with the descriptors it has."""
 
 
 CAUSES = (
     Cause("disk full", errno.ENOSPC),
     Cause("read-only folder", errno.EROFS),
     Cause("permission lost", errno.EACCES),
-    Cause("descriptor limit", errno.EMFILE, (("hog", True),)),
+    Cause("descriptor limit", errno.EMFILE, (("hog", True),), refuses_all=False),
 )
 
 

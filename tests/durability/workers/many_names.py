@@ -7,9 +7,9 @@ from common import OPTIONS, Heard, build, report
 
 def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPTIONS["limit"], hard))
     heard = Heard()
     with build().run as exp:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (OPTIONS["limit"], hard))
         for number in range(3):
             for name in range(OPTIONS["names"]):
                 exp.metrics(f"m{name:03}").log(n=number)
