@@ -153,6 +153,7 @@ def process_rows() -> Iterator[Row]:
         "2 threads, one topic, 200,000 each": lambda r: processes.threads_one_topic(r, 200_000),
         "2 processes, all kinds, 200 parameters each": processes.two_processes,
         "4 processes, one metric": processes.four_processes,
+        "4 processes, the same new names": processes.same_new_names,
         "values buffered while summarised": processes.buffer_and_summarise,
         "50 records at a fork, both flush": processes.fork_both_flush,
         "150 forks while a thread logs": processes.many_forks,

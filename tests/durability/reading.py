@@ -104,6 +104,11 @@ class RawRun:
         """Return only the lines of a track that are in their final place."""
         return self.lines(self.folder / "tracks" / topic / "data.jsonl")
 
+    def topics(self) -> list[str]:
+        """Return the directory names of the tracks."""
+        folder = self.folder / "tracks"
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
     def params(self) -> dict[str, Any]:
         """Return the parameters; nothing when the document is missing or unreadable."""
         document = self.document("parameters.json")

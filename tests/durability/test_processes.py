@@ -19,6 +19,7 @@ CASES: dict[str, Callable[[Room], Shared]] = {
     "2 threads, one topic, and flushes": processes.threads_one_topic,
     "2 processes, every kind and parameters": processes.two_processes,
     "4 processes, one metric": processes.four_processes,
+    "4 processes, the same new names": processes.same_new_names,
     "2 processes set parameters, a third reads": processes.params_written_and_read,
     "values buffered while others are summarised": processes.buffer_and_summarise,
     "50 records at a fork, both sides flush": processes.fork_both_flush,

@@ -44,6 +44,7 @@ def _look(room: Room, accepted: dict[str, Any], workers: list[Finished]) -> Shar
         "param": lambda: list(run.params()),
         "value": lambda: _summarised(run),
         "name": lambda: [(n, p["data"]["n"]) for n, points in run.metrics() for p in points],
+        "topic": lambda: [(topic, e["n"]) for topic in run.topics() for e in run.entries(topic)],
     }
     tallies = {kind: Tally.of(wanted, stored[kind]()) for kind, wanted in accepted.items()}
     return Shared(run, tallies, workers, workers[0].report)
@@ -113,6 +114,16 @@ def four_processes(room: Room, n: int = 2_000) -> Shared:
     """Four processes, one metric."""
     cases = tuple({"case": "one_metric", "n": n, "rank": worker} for worker in range(4))
     return several(room, cases, {"metric": range(4 * n)})
+
+
+def same_new_names(room: Room, n: int = 300) -> Shared:
+    """Four processes make the same 300 metrics and 300 tracks at the same time.
+
+    A name has one directory; a record in another one is lost to the readers.
+    """
+    names = [(f"m{name:03}", rank) for name in range(n) for rank in range(4)]
+    topics = [(f"t{name:03}", rank) for name in range(n) for rank in range(4)]
+    return one(room, "same_new_names", {"name": names, "topic": topics}, n=n)
 
 
 def params_written_and_read(room: Room, n: int = 200) -> Shared:

@@ -207,6 +207,26 @@ def many_forks(exp):
     return {**counts, "codes": codes}
 
 
+def same_new_names(exp):
+    """Four forked processes make the same new metrics and tracks, in step."""
+    children = []
+    waiting, opening = os.pipe()
+    for rank in range(4):
+        child = os.fork()
+        if child == 0:
+            os.close(opening)
+            os.read(waiting, 1)  # returns when the parent closes its end: all start together
+            for name in range(N):
+                exp.metrics(f"m{name:03}").log(n=rank)
+                exp.tracks(f"t{name:03}").append(_ts=float(rank), n=rank)
+            exp.flush()
+            os._exit(0)
+        children.append(child)
+    os.close(waiting)
+    os.close(opening)
+    return {"codes": [os.waitpid(child, 0)[1] for child in children]}
+
+
 def forked_worker(worker):
     """Log through the run that the parent opened."""
     log_each(SHARED, worker * N, (worker + 1) * N)
