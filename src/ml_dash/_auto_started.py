@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from ml_dash._base.policy import ErrorHandlingMode
 from ml_dash.exceptions import MLDashError
 from ml_dash.experiment import Experiment
+from ml_dash.run import RUN
 
 _log = logging.getLogger("ml_dash")
 
@@ -34,11 +36,10 @@ class AutoStarted(Experiment):
         state["_building"] = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
-        # Only called for what is not there: after the building, for nothing but wrong names.
-        if name.startswith("__") or "_unbuilt" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._build()
-        return getattr(self, name)
+        # Only called for what is not there: before and during the building, or for wrong names.
+        if not name.startswith("__"):
+            self._build()
+        return object.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._build()
@@ -46,9 +47,9 @@ class AutoStarted(Experiment):
 
     def _build(self) -> None:
         state = self.__dict__
-        if "_unbuilt" not in state:
+        if "_first_prefix" in state or "_building" not in state:
             return
-        with state["_building"]:
+        with state["_building"]:  # other threads wait; the building itself comes here again
             arguments = state.pop("_unbuilt", None)
             if arguments is None:
                 return
@@ -69,7 +70,7 @@ class AutoStarted(Experiment):
     def _settle_owner(self) -> None:
         """Put the logged-in user in front of the prefix, unless the script chose a prefix."""
         find_user, self.__dict__["_find_user"] = self._find_user, None
-        if find_user is None or self._is_open or self.run.prefix != self._first_prefix:
+        if find_user is None or self._is_open or not self._prefix_names_user():
             return
         try:
             owner = find_user()
@@ -84,6 +85,12 @@ class AutoStarted(Experiment):
             return
         _, _, rest = self._first_prefix.partition("/")
         self.run.prefix = f"{owner}/{rest}"
+
+    def _prefix_names_user(self) -> bool:
+        """Return whether the prefix is still the one made from a template with the user."""
+        template = str(RUN.prefix)
+        made = self.run.prefix == self._first_prefix and "{" in template
+        return made and self.run.owner == self.run.user and not os.environ.get("ML_DASH_USER")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_building": None, "_find_user": None}

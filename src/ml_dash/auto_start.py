@@ -13,6 +13,7 @@ Example:
 from __future__ import annotations
 
 import getpass
+import os
 from typing import Any
 
 from ml_dash._auto_started import AutoStarted
@@ -21,7 +22,8 @@ __all__ = ["dxp"]
 
 
 def _arguments() -> dict[str, Any]:
-    return {"user": getpass.getuser(), "dash_url": True, "dash_root": None}
+    user = os.environ.get("ML_DASH_USER") or getpass.getuser()
+    return {"user": user, "dash_url": True, "dash_root": None}
 
 
 def _logged_in_user() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -22,7 +23,21 @@ from ml_dash.exceptions import (
 )
 
 _log = logging.getLogger("ml_dash.client")
+_CHANGES = re.compile(r"\b(mutation|subscription)\b")
 T = TypeVar("T")
+
+
+class LoggedValue:
+    """A logged value inside a request, in the form that keeps its NaN and infinities.
+
+    Raises:
+        SerializationError: it has no JSON form.
+    """
+
+    __slots__ = ("json",)
+
+    def __init__(self, value: Any) -> None:
+        self.json = codec.encode(value)
 
 
 def lacks_field(error: MLDashError) -> bool:
@@ -55,7 +70,7 @@ class Calls:
         self, query: str, variables: dict[str, Any] | None, name: str
     ) -> dict[str, Any] | None:
         body = encoded({"query": query, "variables": variables or {}})
-        changes = query.lstrip().startswith(("mutation", "subscription"))
+        changes = _CHANGES.search(query) is not None
         reply = self._transport.json("POST", "/graphql", body, idempotent=not changes)
         return replies.graphql_data(reply, name)
 
@@ -97,9 +112,9 @@ def encoded(body: dict[str, Any], **values: Any) -> bytes:
         SerializationError: a value has no JSON form.
     """
     for name, value in values.items():
-        body[name] = orjson.Fragment(codec.encode(value))
+        body[name] = LoggedValue(value)
     try:
-        data = orjson.dumps(body)
+        data = orjson.dumps(body, _fragment)
     except TypeError:
         data = b"null"  # to be written the slow way
     # orjson writes NaN, which is no name and no text, as null.
@@ -117,10 +132,14 @@ def _encoded_slowly(body: dict[str, Any]) -> bytes:
     return text.encode()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, orjson.Fragment):
-        return json.loads(value.contents)
+def _fragment(value: Any) -> Any:
+    if isinstance(value, LoggedValue):
+        return orjson.Fragment(value.json)
     return jsonable.to_plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(value.json) if isinstance(value, LoggedValue) else jsonable.to_plain(value)
 
 
 def given(**fields: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ carries ``.request`` and ``.response`` as httpx's errors do, without the credent
 from __future__ import annotations
 
 import re
+import time
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
@@ -15,7 +16,6 @@ from typing import Any
 
 import httpx
 
-from ml_dash._base import clock
 from ml_dash.exceptions import (
     ConfigurationError,
     CredentialsRejectedError,
@@ -175,7 +175,7 @@ def retry_after_s(value: str | None) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - clock.time_ns() / 1e9
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if seconds < float("inf") else None

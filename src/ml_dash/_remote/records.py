@@ -9,7 +9,7 @@ import orjson
 
 from ml_dash._record import codec
 from ml_dash._remote import replies
-from ml_dash._remote.calls import Calls, checked_fields, comma_list, encoded, given
+from ml_dash._remote.calls import Calls, LoggedValue, checked_fields, comma_list, encoded, given
 from ml_dash._remote.transport import route
 
 
@@ -273,6 +273,6 @@ def _log_body(logs: Sequence[Mapping[str, Any]]) -> bytes:
     for number, line in enumerate(logs):
         made = dict(checked_fields(line, f"logs[{number}]"))
         if made.get("metadata") is not None:
-            made["metadata"] = orjson.Fragment(codec.encode(made["metadata"]))
+            made["metadata"] = LoggedValue(made["metadata"])
         lines.append(made)
     return encoded({"logs": lines})

@@ -132,7 +132,8 @@ class _Partial:
             raise NetworkError("The server answered with another part of the file than asked for")
         etag = response.headers.get("etag")
         self.etag = etag if etag and not etag.startswith("W/") else None
-        for chunk in response.iter_bytes(_CHUNK_BYTES):
+        # Not in chunks of a size: what fills no chunk would be lost when the transfer breaks off.
+        for chunk in response.iter_bytes():
             self.file.write(chunk)
             self.digest.update(chunk)
             self.size += len(chunk)

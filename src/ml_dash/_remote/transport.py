@@ -210,7 +210,7 @@ class Transport:
             response = session.http.send(request, stream=True)
             try:
                 if not response.is_success:
-                    raise errors.from_response(_read_some(response), what, token)
+                    raise errors.from_response(_read_some(response, token), what, token)
                 yield response
             finally:
                 response.close()
@@ -324,8 +324,8 @@ def checked_token(token: str) -> str:
     )  # fmt: skip
 
 
-def _read_some(response: httpx.Response) -> httpx.Response:
-    """Return an answer with the first part of its body read."""
+def _read_some(response: httpx.Response, secret: str) -> httpx.Response:
+    """Return an answer with the first part of its body read, without the token."""
     body = b""
     try:
         for part in response.iter_bytes():
@@ -339,5 +339,8 @@ def _read_some(response: httpx.Response) -> httpx.Response:
         if name not in ("content-encoding", "content-length", "transfer-encoding")
     }  # fmt: skip
     return httpx.Response(
-        response.status_code, headers=headers, content=body, request=response.request
+        response.status_code,
+        headers=headers,
+        content=body.replace(secret.encode(), b"[secure]"),
+        request=response.request,
     )
