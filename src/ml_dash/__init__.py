@@ -22,11 +22,13 @@ _HOME = {
     "Experiment": "experiment",
     "ml_dash_experiment": "experiment",
     "OperationMode": "experiment",
+    "RemoteClient": "client",
     "LocalStorage": "storage",
     "LogLevel": "log",
     "LogBuilder": "log",
     "ParametersBuilder": "params",
     "RUN": "run",
+    "userinfo": "client",
     "MlDashError": "exceptions",
     "MLDashError": "exceptions",
     "AuthenticationError": "exceptions",
@@ -45,11 +47,13 @@ __all__ = [
     "Experiment",
     "ml_dash_experiment",
     "OperationMode",
+    "RemoteClient",
     "LocalStorage",
     "LogLevel",
     "LogBuilder",
     "ParametersBuilder",
     "RUN",
+    "userinfo",
     "MlDashError",
     "MLDashError",
     "AuthenticationError",
@@ -65,6 +69,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from ml_dash._base.policy import ErrorHandlingMode, error_mode, handle_error, set_error_mode
+    from ml_dash.client import RemoteClient, userinfo
     from ml_dash.exceptions import (
         AuthenticationError,
         ConfigurationError,

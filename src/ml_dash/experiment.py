@@ -108,6 +108,13 @@ class Experiment:
         {'loss': 0.5}
     """
 
+    _store: RunStore | None
+    _session: object
+    """Another object for each time the run is open; None while it is closed."""
+    _times: RunTimes
+    _metrics_manager: MetricsManager
+    _tracks_manager: TracksManager
+
     def __init__(
         self,
         prefix: str | None = None,
@@ -138,7 +145,7 @@ class Experiment:
         self.metadata = arguments.checked_metadata(metadata)
         self._write_protected = _write_protected
         dash_url, dash_root = arguments.old_names(dash_url, dash_root, remote, local_path)
-        self.run = RUN(
+        self.run: Any = RUN(
             **({"prefix": prefix} if prefix else {}), **arguments.known_fields(run_params)
         )
         self.run._experiment = self
@@ -166,7 +173,8 @@ class Experiment:
     @property
     def owner(self) -> str | None:
         """Owner of the run: the first part of its prefix."""
-        return self.run.owner
+        value: str | None = self.run.owner
+        return value
 
     @owner.setter
     def owner(self, value: str | None) -> None:
@@ -175,7 +183,8 @@ class Experiment:
     @property
     def project(self) -> str | None:
         """Project of the run: the second part of its prefix."""
-        return self.run.project
+        value: str | None = self.run.project
+        return value
 
     @project.setter
     def project(self, value: str | None) -> None:
@@ -184,7 +193,8 @@ class Experiment:
     @property
     def name(self) -> str | None:
         """Name of the run: the last part of its prefix."""
-        return self.run.name
+        value: str | None = self.run.name
+        return value
 
     @name.setter
     def name(self, value: str | None) -> None:
@@ -192,7 +202,8 @@ class Experiment:
 
     @property
     def _folder_path(self) -> str | None:
-        return self.run._folder_path
+        value: str | None = self.run._folder_path
+        return value
 
     @_folder_path.setter
     def _folder_path(self, value: str) -> None:
@@ -424,9 +435,8 @@ class Experiment:
 
     def _make_own(self) -> None:
         """Make the parts that hold locks and caches; a copy gets its own."""
-        self._store: RunStore | None = None
-        self._session: object = None
-        """Another object for each time the run is open; None while it is closed."""
+        self._store = None
+        self._session = None
         self._times = RunTimes()
         self._metrics_manager = MetricsManager(self)
         self._tracks_manager = TracksManager(self)

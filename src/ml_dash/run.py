@@ -79,8 +79,8 @@ class RUN:
     now: datetime = datetime.now()  # noqa: DTZ005 - a run is named in the user's local time
     debug: bool = "pydevd" in sys.modules
 
-    _experiment = None
-    _folder_path = None
+    _experiment = None  # type: Any
+    _folder_path = None  # type: Any
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "prefix":
@@ -190,9 +190,8 @@ class RUN:
     def __enter__(self) -> Any:
         return self.start()
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         _experiment_of(self)._close("COMPLETED" if error is None else "FAILED", error)
-        return False
 
     def __call__(self, func: F) -> F:
         """Return a function that does its work inside this run: ``@exp.run``.
@@ -302,7 +301,7 @@ def _calling_script() -> str:
         path = frame.f_globals.get("__file__")
         foreign = not frame.f_code.co_filename.startswith(_HERE)
         if foreign and not module.startswith("params_proto") and module != "functools":
-            return path or os.environ.get("JPY_SESSION_NAME", "")
+            return str(path or os.environ.get("JPY_SESSION_NAME", ""))
         frame = frame.f_back  # type: ignore[assignment]
     return ""
 

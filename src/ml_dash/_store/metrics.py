@@ -24,6 +24,7 @@ _KIND = "metric"
 CHUNK_SIZE = 10_000
 """Points in a server's chunk; only reported, for 0.6 readers."""
 
+_DESCRIBING = ("description", "tags", "metadata")
 Definition = dict[str, Any]
 """``description``, ``tags`` and ``metadata`` of a metric; each may be missing."""
 
@@ -61,7 +62,7 @@ class MetricStore:
 
     def _take_up(self, found: dict[str, Any]) -> None:
         self._created_at = found.get("createdAt")
-        for key in ("description", "tags", "metadata"):
+        for key in _DESCRIBING:
             if found.get(key) is not None:
                 self.definition.setdefault(key, found[key])
         following, size = found.get("nextIndex"), found.get("sizeBytes")
@@ -249,7 +250,7 @@ class MetricStores:
 
     def _store(self, name: str | None, directory: str) -> MetricStore:
         noted = self._definitions.get(directory, {})
-        definition = {k: noted[k] for k in ("description", "tags", "metadata") if k in noted}
+        definition: Definition = {k: noted[k] for k in _DESCRIBING if k in noted}
         return MetricStore(self.folder / directory, name, definition, self._durable)
 
     def reader(self, name: str | None) -> MetricStore:

@@ -16,7 +16,6 @@ from ml_dash._base import fsio
 from ml_dash._base.policy import warn_user
 from ml_dash.exceptions import (
     AuthenticationError,
-    CorruptDataError,
     NotAuthenticatedError,
     RecoverableWarning,
     TokenStoreError,
@@ -263,14 +262,15 @@ class PlaintextFileStorage(_FileStorage):
         try:
             return super().load(key)
         except TokenStoreError as error:
-            return _no_token(error)
+            _log_empty(error)
+            return None
 
     def _find(self, key: str) -> str | None:
         return super().load(key)
 
 
-def _no_token(error: Exception) -> None:
-    """Give 0.6's answer for an unreadable store, loudly."""
+def _log_empty(error: Exception) -> None:
+    """Say that 0.6's answer for an unreadable store hides an error."""
     _log.warning("The token store reads as empty: %s", error, exc_info=error)
 
 
@@ -331,11 +331,17 @@ def load_token(server_url: str) -> str | None:
     return store.load(token_key(server_url)) or store.load(TOKEN_KEY)
 
 
+class MalformedTokenError(AuthenticationError, ValueError):
+    """A token that cannot be read."""
+
+    code = "malformed-token"
+
+
 def decode_jwt_payload(token: str) -> dict[str, Any]:
     """Return what a token says, unverified; empty, loudly, when it cannot be read, as in 0.6."""
     try:
         return decode_jwt_payload_or_raise(token)
-    except CorruptDataError as error:
+    except MalformedTokenError as error:
         _log.warning("A token cannot be read: %s", error, exc_info=error)
         return {}
 
@@ -358,9 +364,3 @@ def decode_jwt_payload_or_raise(token: str) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise MalformedTokenError("The token's middle part is no JSON object")
     return payload
-
-
-class MalformedTokenError(AuthenticationError, CorruptDataError):
-    """A token that cannot be read."""
-
-    code = "malformed-token"
