@@ -11,7 +11,7 @@ from ml_dash._remote.calls import comma_list, encoded, given
 from ml_dash._remote.nodes import ROOT, NodeCalls, no_such_experiment
 from ml_dash._remote.paging import Page, pages
 from ml_dash._remote.transport import route
-from ml_dash.exceptions import ChecksumMismatchError
+from ml_dash.exceptions import ChecksumMismatchError, InvalidResponseError
 
 
 class FileCalls(NodeCalls):
@@ -227,7 +227,7 @@ class FileCalls(NodeCalls):
             RemoteClientError: a request failed.
         """
         facts = self.get_file(experiment_id, file_id)
-        physical = facts.get("physicalFile") or {}
+        physical = replies.part(facts, "physicalFile")
         name = transfers.safe_name(facts.get("name") or physical.get("filename"), file_id)
         destination = Path(name if dest_path is None else dest_path)
         path = "/api" + route("nodes", file_id, "download")
@@ -293,7 +293,9 @@ def _record(
 ) -> dict[str, Any]:
     """Return the record of 0.6 from the server's answer to an upload."""
     node_id = replies.field(reply, "node.id", str, "uploading the file")
-    node, physical = reply["node"], reply.get("physicalFile") or {}
+    node, physical = reply["node"], replies.part(reply, "physicalFile")
+    if physical.get("sizeBytes") is not None:
+        size_bytes = _whole(physical["sizeBytes"])
     return {
         "id": node_id,
         "experimentId": str(node.get("experimentId") or experiment_id),
@@ -302,13 +304,22 @@ def _record(
         "description": node.get("description"),
         "tags": node.get("tags") or [],
         "contentType": physical.get("contentType") or content_type,
-        "sizeBytes": int(physical.get("sizeBytes", size_bytes)),
-        "checksum": physical.get("checksum") or sent["checksum"],
+        "sizeBytes": size_bytes,
+        "checksum": str(physical.get("checksum") or sent["checksum"]),
         "metadata": node.get("metadata"),
         "uploadedAt": node.get("createdAt"),
         "updatedAt": node.get("updatedAt"),
         "deletedAt": node.get("deletedAt"),
     }
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidResponseError(
+            f"The server says that the file has {value!r} bytes", context={"field": "sizeBytes"}
+        ) from error
 
 
 def _agrees(record: dict[str, Any], checksum: str, size_bytes: int) -> bool:

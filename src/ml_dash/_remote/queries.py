@@ -218,7 +218,8 @@ class QueryCalls(UserCalls):
         nodes: list[Any] | None = replies.field(data, "project.nodes", list, "GetProjectHierarchy")
         found: Any = None
         for name in experiment_path.strip("/").split("/"):
-            found = next((node for node in nodes or () if node.get("name") == name), None)
+            known = (node for node in nodes or () if isinstance(node, dict))
+            found = next((node for node in known if node.get("name") == name), None)
             nodes = found.get("children") if found else None
         if found is None or found.get("experimentId") is None:
             return None

@@ -75,6 +75,12 @@ def field(reply: Any, path: str, kind: type[T], what: str) -> T:
     return value
 
 
+def part(reply: Any, name: str) -> dict[str, Any]:
+    """Return an object inside an answer that may be missing; ``{}`` then."""
+    value = reply.get(name) if isinstance(reply, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
 def accepted(reply: Any, name: str, sent: int, what: str) -> dict[str, Any]:
     """Return an answer to records that were sent, if it says that all of them were taken.
 
@@ -120,5 +126,5 @@ def _graphql_error(problems: list[Any], what: str) -> MLDashError:
         code = extensions.get("code") if isinstance(extensions, dict) else None
         kind = _GRAPHQL_CODES.get(str(code).upper(), kind)  # type: ignore[assignment]
     return kind(
-        f"{what} was refused: " + "; ".join(texts), context={"request": what, "errors": problems}
+        f"{what} was refused: " + "; ".join(texts), context={"request": what, "errors": texts}
     )

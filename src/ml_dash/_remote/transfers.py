@@ -29,7 +29,7 @@ from ml_dash.exceptions import (
 
 _log = logging.getLogger("ml_dash.client")
 _CHUNK_BYTES = 1 << 20
-_THINK_BYTES_PER_S = 10 * 2**20
+_BYTES_PER_S = 4 * 2**20
 _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL_CONTENT = 206
 
@@ -91,7 +91,7 @@ def upload(
         # was making the same node.
         return transport.request(
             "POST", path, body, idempotency_key=f"file-{unique_id()}", also_retry=(409,),
-            timeout_s=transport.timeout_s + size / _THINK_BYTES_PER_S,
+            patience_s=size / _BYTES_PER_S,
         )  # fmt: skip
 
 
@@ -166,12 +166,24 @@ def download(
         try:
             with temporary.open("xb") as file:
                 partial = _Partial(file)
-                transport.retried(_attempt(transport, path, partial), safe=True)
+                _fetch(transport, path, partial)
             _verify(partial, checksum, what, destination)
             os.replace(temporary, destination)
         finally:
             _discard(temporary)
     return destination
+
+
+def _fetch(transport: Transport, path: str, partial: _Partial) -> None:
+    """Fetch a file; a connection that breaks every now and then only costs time."""
+    while True:
+        before = partial.size
+        try:
+            return transport.retried(_attempt(transport, path, partial), safe=True)
+        except NetworkError as error:
+            if partial.size <= before or not error.retryable:
+                raise
+            _log.info("Going on at byte %d after: %s", partial.size, error)
 
 
 def _attempt(transport: Transport, path: str, partial: _Partial) -> Callable[[], None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -37,11 +38,15 @@ class _Session:
 
     def __init__(self, timeout_s: float) -> None:
         self.stop = threading.Event()
+        self.timeout_s = timeout_s
         self.http = httpx.Client(
-            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
             limits=httpx.Limits(max_connections=20, keepalive_expiry=KEEP_ALIVE_S),
             follow_redirects=False,
         )
+
+    def timeout(self, patience_s: float) -> httpx.Timeout:
+        connect_s = min(CONNECT_TIMEOUT_S, self.timeout_s)
+        return httpx.Timeout(self.timeout_s, connect=connect_s, read=self.timeout_s + patience_s)
 
 
 def _new_session(timeout_s: float) -> _Session:
@@ -123,7 +128,7 @@ class Transport:
         idempotent: bool | None = None,
         idempotency_key: str | None = None,
         also_retry: Collection[int] = (),
-        timeout_s: float | None = None,
+        patience_s: float = 0.0,
     ) -> httpx.Response:
         """Send a request, again where that is safe, and return its answer, read.
 
@@ -137,7 +142,8 @@ class Transport:
                 when omitted.
             idempotency_key: Sent along; by it the server knows a repeated request.
             also_retry: Statuses after which this request is sent again, besides the usual.
-            timeout_s: How long the server may think, in seconds.
+            patience_s: Seconds to give to a large request beyond the usual, for the server to
+                think and for another attempt to begin.
 
         Raises:
             RemoteClientError: what went wrong, after the last attempt.
@@ -150,11 +156,11 @@ class Transport:
         )
 
         def send() -> httpx.Response:
-            with self._answer(method, path, body(), all_headers, params, timeout_s) as response:
+            with self._answer(method, path, body(), all_headers, params, patience_s) as response:
                 response.read()
                 return response
 
-        return self.retried(send, safe=safe, also_retry=also_retry)
+        return self.retried(send, safe=safe, also_retry=also_retry, patience_s=patience_s)
 
     @contextmanager
     def stream(
@@ -165,10 +171,17 @@ class Transport:
         Raises:
             RemoteClientError: it failed, or the answer is no success.
         """
-        with self._answer(method, path, {}, dict(headers or {}), None, None) as response:
+        with self._answer(method, path, {}, dict(headers or {}), None, 0.0) as response:
             yield response
 
-    def retried(self, send: Callable[[], T], *, safe: bool, also_retry: Collection[int] = ()) -> T:
+    def retried(
+        self,
+        send: Callable[[], T],
+        *,
+        safe: bool,
+        also_retry: Collection[int] = (),
+        patience_s: float = 0.0,
+    ) -> T:
         """Call ``send`` until it succeeds, where it is safe to do so; see :class:`RetryPolicy`.
 
         Raises:
@@ -178,7 +191,8 @@ class Transport:
         def again(error: RemoteClientError) -> bool:
             return safe and (error.retryable or error.context.get("status") in also_retry)
 
-        return self._policy.run(send, again, self._open_session().stop)
+        policy = replace(self._policy, deadline_s=self._policy.deadline_s + patience_s)
+        return policy.run(send, again, self._open_session().stop)
 
     def what(self, method: str, path: str) -> str:
         """Return a request as errors name it."""
@@ -194,16 +208,14 @@ class Transport:
         body: dict[str, Any],
         headers: dict[str, str],
         params: Mapping[str, Any] | None,
-        timeout_s: float | None,
+        patience_s: float,
     ) -> Iterator[httpx.Response]:
         what = self.what(method, path)
         token = checked_token(self._credentials.require())
         headers["authorization"] = f"Bearer {token}"
         session = self._open_session()
         with self._translating(what, token, session):
-            timeout = session.http.timeout if timeout_s is None else httpx.Timeout(
-                self.timeout_s, read=max(timeout_s, self.timeout_s)
-            )  # fmt: skip
+            timeout = session.timeout(patience_s)
             request = session.http.build_request(
                 method, self.url + path, params=params, headers=headers, timeout=timeout, **body
             )

@@ -22,7 +22,7 @@ TOKEN = "secret-token-of-the-tests"
 class Fault:
     """What the server does instead of answering."""
 
-    kind: str = "status"  # status, reset, truncate, hang
+    kind: str = "status"  # status, reset, truncate (no ranges), cut (half of what was asked), hang
     status: int = 500
     body: bytes = b'{"error":"the server is ill"}'
     headers: dict[str, str] = field(default_factory=dict)
@@ -93,6 +93,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    cut = False
     server: Server
 
     def log_message(self, *_: Any) -> None:
@@ -146,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in {"content-length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if self.cut else body)
 
     def fail(self, fault: Fault, request: Request) -> None:
         if fault.kind == "status":
@@ -155,6 +157,10 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if fault.kind == "hang":
             self.server.released.wait(20)
+            return
+        if fault.kind == "cut":
+            self.cut = True
+            self.usual(request)
             return
         if fault.kind == "truncate":
             node_id = request.path.split("/")[-2]

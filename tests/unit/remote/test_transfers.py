@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ml_dash._remote.retry import RetryPolicy
 from ml_dash._remote.transfers import safe_name
 from ml_dash.client import RemoteClient
 from ml_dash.exceptions import (
@@ -229,7 +230,7 @@ def test_failed_transfer_leaves_the_old_file(
     server.put_file("5", CONTENT)
     server.ranges = False
     target = old_file(tmp_path)
-    server.faults.extend([fault] * 4)
+    server.faults.extend([fault] * 8)
     with pytest.raises(kind):
         client.download_file("7", "5", str(target))
     assert target.read_text() == "the old one"
@@ -250,6 +251,19 @@ def test_interrupted_transfer_goes_on(
     again = server.sent("GET", "/download")[1].headers
     half = len(CONTENT) // 2
     assert (again["range"], again["if-range"]) == (f"bytes={half}-", '"1"')
+
+
+def test_connection_that_breaks_often(
+    connect: Callable[..., RemoteClient], server: Server, tmp_path: Path
+) -> None:
+    """As long as each attempt brings more, a download goes on, whatever the number of attempts."""
+    server.put_file("5", CONTENT)
+    for _ in range(6):
+        server.faults.append(Fault("cut", part="/download"))
+    client = connect(retry=RetryPolicy(attempts=1))
+    client.download_file("7", "5", str(tmp_path / "model.pt"))
+    assert (tmp_path / "model.pt").read_bytes() == CONTENT
+    assert len(server.sent("GET", "/download")) == 7
 
 
 def test_file_that_shrank_starts_again(
