@@ -76,6 +76,7 @@ _HINTS: dict[type[MLDashError], str] = {
 }
 _LATER = frozenset({408, 425, 429})
 _EXCERPT_CHARS = 200
+_SHORTEST_SECRET = 6  # a shorter one is part of many words, and no token
 _CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+[^\s'\"\\]+")
 
 
@@ -190,7 +191,7 @@ def without_credentials(request: httpx.Request) -> httpx.Request:
 
 def redacted(text: str, secret: str = "") -> str:
     """Return a text without the token and without what looks like one."""
-    if secret:
+    if len(secret) >= _SHORTEST_SECRET:
         text = text.replace(secret, "[secure]")
     return _CREDENTIALS.sub(r"\1 [secure]", text)
 

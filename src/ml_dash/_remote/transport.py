@@ -308,7 +308,9 @@ def checked_url(url: str) -> str:
     hint = "Give a URL like https://host or http://host:port"
     try:
         parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")  # fails for what cannot be looked up
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and url.isprintable() and " " not in url
     except (ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{shown} is not a URL", hint=hint) from error
     if not usable:

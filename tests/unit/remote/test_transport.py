@@ -49,7 +49,8 @@ def test_route_refuses_nothing() -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "host", "ftp://host", "http://", "http://u:p4ss@host", "http://host?x=1",
-     "http://host:99999", "http://host#x", None, 7],
+     "http://host:99999", "http://host#x", "http://a..b",
+     "http://ex ample", "http://ho\nst", None, 7],
 )  # fmt: skip
 def test_wrong_url_is_refused(url: str) -> None:
     """What cannot be a server is a ConfigurationError (a ValueError) when the client is built."""
@@ -72,7 +73,8 @@ def test_building_touches_nothing(tmp_path: Path) -> None:
         "from ml_dash.client import RemoteClient, userinfo\n"
         "seen = []\n"
         "def hook(event, args):\n"
-        "    if event in ('open', 'os.mkdir') or event.startswith('socket.'): seen.append(event)\n"
+        "    if event == 'open' and str(args[0]).endswith(('.py', '.pyc', '.so')): return\n"
+        "    if event in ('open', 'os.mkdir') or event.startswith('socket.'): seen.append(args)\n"
         "sys.addaudithook(hook)\n"
         "with RemoteClient('http://127.0.0.1:9') as client: repr(client)\n"
         "print(seen)"
@@ -106,6 +108,26 @@ def test_token_is_in_no_text(
     assert "wr0ng" not in shown
     assert b"wr0ng" not in pickle.dumps(error)
     assert "ml-dash login" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("SSL_CERT_FILE", "/no/such/file", ConfigurationError),
+        ("HTTP_PROXY", "ftp://127.0.0.1:9", ConfigurationError),
+    ],
+)
+def test_wrong_environment_of_httpx(
+    connect: Callable[..., RemoteClient],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+    kind: type[Exception],
+) -> None:
+    """Certificates or a proxy that cannot be used are a typed error that names the variables."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(kind, match=name):
+        connect().get_parameters("7")
 
 
 def test_connections_are_reused(client: RemoteClient, server: Server) -> None:
