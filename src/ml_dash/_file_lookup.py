@@ -1,0 +1,122 @@
+"""Finding stored files by path, bare name or glob."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base.policy import ErrorHandlingMode, handle_error
+from ml_dash._store.files import FileStore
+from ml_dash.exceptions import AmbiguousFileError, ExperimentFileNotFoundError
+
+Record = dict[str, Any]
+
+
+def full_path(record: Record) -> str:
+    """Return folder and name of a record, without leading slash."""
+    return f"{str(record['path']).strip('/')}/{record['filename']}".lstrip("/")
+
+
+def matching(records: list[Record], pattern: str | None) -> list[Record]:
+    """Return the records whose name or whole path matches a glob; all for None."""
+    if pattern is None:
+        return records
+    glob = pattern.lstrip("/")
+    return [
+        record
+        for record in records
+        if fnmatchcase(str(record["filename"]), glob) or fnmatchcase(full_path(record), glob)
+    ]
+
+
+def some(records: list[Record], pattern: str) -> list[Record]:
+    """Return the records, of which there must be one at least.
+
+    Raises:
+        ExperimentFileNotFoundError: there is none.
+    """
+    if not records:
+        raise _not_found(pattern)
+    return records
+
+
+def named(records: list[Record], wanted: str) -> list[Record]:
+    """Return the records of a path, or else those with this bare name in any folder."""
+    path = wanted.lstrip("/")
+    exact = [record for record in records if full_path(record) == path]
+    return exact or [record for record in records if record["filename"] == path]
+
+
+def the_one(records: list[Record], wanted: str) -> Record:
+    """Return the one record of a path or bare name.
+
+    Raises:
+        ExperimentFileNotFoundError: there is none.
+        AmbiguousFileError: there are several.
+    """
+    found = named(records, wanted)
+    if not found:
+        raise _not_found(wanted)
+    if len(found) > 1:
+        raise _ambiguous(found, wanted)
+    return found[0]
+
+
+def one(records: list[Record], wanted: str, mode: ErrorHandlingMode) -> Record:
+    """Return the record of a path or bare name; of several the first, with a warning.
+
+    Raises:
+        ExperimentFileNotFoundError: there is none.
+        AmbiguousFileError: there are several, in STRICT mode.
+    """
+    found = named(records, wanted)
+    if not found:
+        raise _not_found(wanted)
+    if len(found) > 1:
+        handle_error(_ambiguous(found, wanted), "looking up a file", mode)
+    return found[0]
+
+
+def _not_found(wanted: str) -> ExperimentFileNotFoundError:
+    return ExperimentFileNotFoundError(
+        f"File not found: the run has no file {wanted!r}",
+        hint="List the files with files().list()",
+        context={"wanted": wanted},
+    )
+
+
+def _ambiguous(found: list[Record], wanted: str) -> AmbiguousFileError:
+    paths = ", ".join(sorted(full_path(record) for record in found)[:5])
+    return AmbiguousFileError(
+        f"{len(found)} files are called {wanted!r}: {paths}",
+        kept="nothing was changed",
+        hint="Give the whole path",
+        context={"wanted": wanted, "count": len(found)},
+    )
+
+
+def split_glob(path: str) -> tuple[str | None, str | None]:
+    """Return folder and glob of a path with ``*`` or ``?``; the path and None for a plain one."""
+    plain = path.lstrip("/")
+    parts = plain.split("/")
+    first = next((i for i, part in enumerate(parts) if "*" in part or "?" in part), None)
+    if first is None:
+        return plain, None
+    # The glob is matched against names and whole paths, so it keeps its folder.
+    pattern = parts[-1] if first == len(parts) - 1 else plain
+    return "/".join(parts[:first]) or None, pattern
+
+
+def fetch_all(files: FileStore, records: list[Record], folder: Path) -> list[str]:
+    """Copy files into a folder; those of equal names keep their folders below it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = Counter(str(record["filename"]) for record in records)
+    done = []
+    for record in records:
+        alone = count[str(record["filename"])] == 1
+        target = folder / (str(record["filename"]) if alone else full_path(record))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done.append(files.fetch(record["id"], target))
+    return done

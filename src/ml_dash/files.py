@@ -1,0 +1,386 @@
+"""Files: ``exp.files("models").upload("model.pt")``."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import mimetypes
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_dash import _file_lookup as lookup
+from ml_dash._base.ids import unique_id
+from ml_dash._base.policy import warn_user
+from ml_dash._file_content import FileContent
+from ml_dash._store.blobs import checksum_of
+from ml_dash.exceptions import (
+    CorruptDataError,
+    InvalidFileError,
+    InvalidValueError,
+    RecoverableWarning,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from ml_dash.experiment import Experiment
+
+__all__ = [
+    "BindrsBuilder",
+    "FileBuilder",
+    "FilesAccessor",
+    "compute_sha256",
+    "generate_snowflake_id",
+    "get_mime_type",
+    "verify_checksum",
+]
+
+_log = logging.getLogger("ml_dash.store")
+Record = dict[str, Any]
+_OPTIONS = (
+    "prefix", "description", "tags", "bindrs", "metadata", "file_id", "file_path", "dest_path",
+)  # fmt: skip
+
+
+class FileBuilder(FileContent):
+    """A folder of a run's files, or one file in it.
+
+    Args:
+        experiment: The run's experiment.
+        path: Folder, or file for ``download``, ``delete``, ``exists`` and ``read_text``.
+        **options: ``prefix`` (folder when no ``path`` is given), ``description``, ``tags``,
+            ``bindrs``, ``metadata`` (for what is stored), ``file_id``, ``file_path``,
+            ``dest_path``.
+    """
+
+    def __init__(self, experiment: Experiment, path: str | None = None, **options: Any) -> None:
+        self._experiment = experiment
+        self._path = path
+        self._options = _known_options(options)
+
+    @property
+    def _folder(self) -> str:
+        return str(self._path or self._options.get("prefix") or "/")
+
+    def _keep(self, source: Path | str, to: str, **given: Any) -> Record:
+        self._experiment._require_open()
+        self._experiment._require_writable()
+        said = {key: given.get(key) for key in ("description", "tags", "metadata")}
+        chosen = {k: v if v is not None else self._options.get(k) for k, v in said.items()}
+        record: Record = self._experiment._files.store(
+            source, path=self._folder, filename=to, bindrs=self._options.get("bindrs"), **chosen
+        )
+        return {**record, "status": "stored"}
+
+    def upload(
+        self,
+        fpath: str | Path,
+        *,
+        to: str | None = None,
+        description: str | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Record:
+        """Copy a file into the run; it is in the store, whole, when this returns.
+
+        Args:
+            fpath: The file; only read, never changed or removed.
+            to: Its name in the run, folders included; its own when omitted.
+            description: What it is.
+            tags: Words to find it by.
+            metadata: Facts about it.
+
+        Returns:
+            The file's record (``id``, ``path``, ``filename``, ``sizeBytes``, ``checksum`` ...).
+
+        Raises:
+            InvalidFileError: the file is missing, no plain file or too large.
+            FileUploadError: the store refuses the write; nothing was stored.
+            NotOpenError: the run is not open.
+            WriteProtectedError: the run is write-protected.
+        """
+        return self._keep(fpath, to or "", description=description, tags=tags, metadata=metadata)
+
+    def list(self, pattern: str | None = None) -> list[Record]:
+        """List the files in this folder and below; see :meth:`list_or_raise`.
+
+        An unreadable list is empty, as in 0.6, and logged.
+        """
+        return _loudly([], lambda: self.list_or_raise(pattern))
+
+    def list_or_raise(self, pattern: str | None = None) -> list[Record]:
+        """List the files in this folder and below.
+
+        Args:
+            pattern: Only files whose name, or whole path in the run, matches this glob.
+
+        Raises:
+            CorruptDataError: the list is unreadable.
+            NotOpenError: the run is not open.
+        """
+        self._experiment._require_open()
+        folder = None if self._folder == "/" else self._folder
+        records = self._experiment._files.list(folder, self._options.get("tags"))
+        return lookup.matching(records, pattern)
+
+    def download(self, pattern: str | None = None, *, to: str | Path | None = None) -> Any:
+        """Copy files out of the run, verified.
+
+        Args:
+            pattern: A glob; all matches go into the folder ``to``. Without one, the file that
+                this object names.
+            to: The destination.
+
+        Returns:
+            The destination; for a pattern, the list of destinations.
+
+        Raises:
+            ExperimentFileNotFoundError: no such file (is a ``ValueError``).
+            ChecksumMismatchError: the stored bytes are damaged; the destination is as it was.
+            NotOpenError: the run is not open.
+        """
+        self._experiment._require_open()
+        files = self._experiment._files
+        target = to or self._options.get("dest_path")
+        if self._options.get("file_id"):
+            return files.fetch(self._options["file_id"], target)
+        if pattern is not None:
+            records = lookup.some(self.list_or_raise(pattern), pattern)
+            return lookup.fetch_all(files, records, Path(target or "."))
+        return files.fetch(self._the_file()["id"], target)
+
+    def _the_file(self) -> Record:
+        wanted = self._named()
+        return lookup.one(self._all(), wanted, self._experiment._mode)
+
+    def _named(self) -> str:
+        if not self._path:
+            raise UsageError("No file is named", hint="Use files('folder/name'), or file_id=...")
+        return self._path
+
+    def _all(self) -> list[Record]:
+        records: list[Record] = self._experiment._files.list(None, None)
+        return records
+
+    def delete(self, pattern: str | None = None) -> Any:
+        """Mark files as deleted; their bytes stay.
+
+        Args:
+            pattern: A glob; all matches are deleted. Without one, the file that this object names.
+
+        Returns:
+            ``{"id", "deletedAt"}``; for a pattern, a list of them.
+
+        Raises:
+            ExperimentFileNotFoundError: no such file (is a ``ValueError``).
+            AmbiguousFileError: several files have this name; nothing was deleted.
+            NotOpenError: the run is not open.
+            WriteProtectedError: the run is write-protected.
+        """
+        self._experiment._require_open()
+        self._experiment._require_writable()
+        files = self._experiment._files
+        if self._options.get("file_id"):
+            return files.delete(self._options["file_id"])
+        if pattern is not None:
+            records = lookup.some(self.list_or_raise(pattern), pattern)
+            return [files.delete(record["id"]) for record in records]
+        return files.delete(lookup.the_one(self._all(), self._named())["id"])
+
+    def update(self) -> Record:
+        """Change what is said about the file ``file_id``; only given options change.
+
+        Raises:
+            UsageError: no ``file_id`` was given (is a ``ValueError``).
+            ExperimentFileNotFoundError: there is no such file.
+        """
+        self._experiment._require_open()
+        self._experiment._require_writable()
+        if not self._options.get("file_id"):
+            raise UsageError("update() needs files(file_id=...)")
+        given = {key: self._options.get(key) for key in ("description", "tags", "metadata")}
+        record: Record = self._experiment._files.update(self._options["file_id"], **given)
+        return record
+
+    def exists(self) -> bool:
+        """Tell whether the file is there; False, loudly, when the list is unreadable."""
+        return _loudly(False, self.exists_or_raise)
+
+    def exists_or_raise(self) -> bool:
+        """Tell whether the file is there.
+
+        Raises:
+            CorruptDataError: the list of files is unreadable.
+            NotOpenError: the run is not open.
+        """
+        self._experiment._require_open()
+        return bool(lookup.named(self._all(), self._named()))
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """Return the file's content as text.
+
+        Raises:
+            ExperimentFileNotFoundError: no such file (is a ``ValueError``).
+            ChecksumMismatchError: the stored bytes are damaged.
+            UnicodeDecodeError: it is no such text.
+        """
+        self._experiment._require_open()
+        record = self._the_file()
+        with tempfile.TemporaryDirectory(prefix="ml-dash-") as folder:
+            path = self._experiment._files.fetch(record["id"], Path(folder) / "content")
+            return Path(path).read_text(encoding)
+
+    def duplicate(self, source: str | Record, to: str) -> Record:
+        """Store a copy of a stored file under another name.
+
+        Args:
+            source: Its id, or a record as ``upload`` and ``save_*`` return it.
+            to: Folder and name of the copy.
+
+        Raises:
+            InvalidValueError: the source is neither (is a ``ValueError``).
+            ExperimentFileNotFoundError: there is no such file.
+        """
+        self._experiment._require_open()
+        file_id = source.get("id") if isinstance(source, dict) else source
+        if not isinstance(file_id, str) or not file_id:
+            raise InvalidValueError("source must be a file's id or its record")
+        files = self._experiment._files
+        original = files.index.path_of(files.find(file_id))
+        top = FileBuilder(self._experiment, None, **{**self._options, "prefix": "/"})
+        if not to or to.endswith("/"):
+            raise InvalidFileError(f"{to!r} names no file", hint="Give the name of the copy")
+        return top._keep(original, to)
+
+
+def _loudly(empty: Any, read: Callable[[], Any]) -> Any:
+    """Return what ``read`` finds; 0.6's empty answer, loudly, when the list is unreadable."""
+    try:
+        return read()
+    except (CorruptDataError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        _log.error("The list of files is unreadable: %s", error, exc_info=error)
+        return empty
+
+
+class FilesAccessor:
+    """All files of one run.
+
+    Args:
+        experiment: The run's experiment.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+
+    def __call__(self, dir: str | None = None, **kwargs: Any) -> FileBuilder:
+        """Return a folder, or one file, of the run; options as for :class:`FileBuilder`."""
+        return FileBuilder(self._experiment, dir, **kwargs)
+
+    def upload(self, fpath: str | Path, *, to: str | None = None, **kwargs: Any) -> Record:
+        """Copy a file into the run; see :meth:`FileBuilder.upload`."""
+        return FileBuilder(self._experiment, None, **kwargs).upload(fpath, to=to)
+
+    def download(self, path: str, *, to: str | Path | None = None) -> Any:
+        """Copy a file, or all that match a glob, out of the run."""
+        folder, pattern = lookup.split_glob(path)
+        builder = FileBuilder(self._experiment, folder)
+        return builder.download(pattern, to=to)
+
+    def delete(self, path: str) -> Any:
+        """Mark a file, or all that match a glob, as deleted."""
+        folder, pattern = lookup.split_glob(path)
+        return FileBuilder(self._experiment, folder).delete(pattern)
+
+    def list(self, pattern: str | None = None) -> list[Record]:
+        """List the run's files; see :meth:`FileBuilder.list`."""
+        return self().list(pattern)
+
+    def list_or_raise(self, pattern: str | None = None) -> list[Record]:
+        """List the run's files; see :meth:`FileBuilder.list_or_raise`."""
+        return self().list_or_raise(pattern)
+
+    def save_text(self, content: str, *, to: str) -> Record:
+        """Store a text; see :meth:`FileBuilder.save_text`."""
+        return self().save_text(content, to=to)
+
+    def save_json(self, content: Any, *, to: str) -> Record:
+        """Store a value as JSON; see :meth:`FileBuilder.save_json`."""
+        return self().save_json(content, to=to)
+
+    def save_blob(self, data: bytes, *, to: str) -> Record:
+        """Store bytes; see :meth:`FileBuilder.save_blob`."""
+        return self().save_blob(data, to=to)
+
+
+class BindrsBuilder:
+    """A collection of files, by name.
+
+    Args:
+        experiment: The run's experiment.
+        name: The collection.
+    """
+
+    def __init__(self, experiment: Experiment, name: str) -> None:
+        self._experiment = experiment
+        self._name = name
+
+    def list(self) -> list[Record]:
+        """List the files that were stored with this name among their ``bindrs``."""
+        return _loudly([], self.list_or_raise)
+
+    def list_or_raise(self) -> list[Record]:
+        """List the files of the collection.
+
+        Raises:
+            CorruptDataError: the list of files is unreadable.
+            NotOpenError: the run is not open.
+        """
+        self._experiment._require_open()
+        records = self._experiment._files.list(None, None)
+        return [record for record in records if self._name in (record.get("bindrs") or ())]
+
+
+def _known_options(given: dict[str, Any]) -> dict[str, Any]:
+    for name in given.keys() - set(_OPTIONS):
+        near = difflib.get_close_matches(name, _OPTIONS, n=1)
+        message = f"files() has no option {name!r}; it is ignored" + (
+            f". Did you mean {near[0]!r}?" if near else ""
+        )
+        _log.warning(message)
+        warn_user(message, RecoverableWarning)
+    for name in ("tags", "bindrs"):
+        value = given.get(name)
+        if value is not None and not isinstance(value, (list, tuple)):
+            raise InvalidValueError(f"{name} is {value!r}", hint="Give a list of texts")
+    return {name: value for name, value in given.items() if name in _OPTIONS}
+
+
+def compute_sha256(file_path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return checksum_of(file_path)
+
+
+def get_mime_type(file_path: str | Path) -> str:
+    """Return the MIME type that a file's name suggests."""
+    return mimetypes.guess_type(str(file_path))[0] or "application/octet-stream"
+
+
+def verify_checksum(file_path: str | Path, expected_checksum: str) -> bool:
+    """Tell whether a file has this SHA-256.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return checksum_of(file_path) == expected_checksum
+
+
+def generate_snowflake_id() -> str:
+    """Return a new decimal id."""
+    return unique_id()
