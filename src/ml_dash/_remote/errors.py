@@ -96,7 +96,7 @@ def status_class(status: int) -> type[MLDashError]:
 
 @cache
 def combined(ours: type[MLDashError], theirs: type[Exception]) -> type[MLDashError]:
-    """Return the class that is both, under our public name; always the same object."""
+    """Return the class that is both, under the public name of ours; always the same object."""
     body: dict[str, Any] = {
         "__doc__": ours.__doc__,
         "__module__": ours.__module__,

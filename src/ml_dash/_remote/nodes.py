@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml_dash._remote import documents, replies
+from ml_dash._remote import documents, errors, replies
 from ml_dash._remote.calls import anything, encoded, given
 from ml_dash._remote.transport import route
 from ml_dash._remote.users import UserCalls
 from ml_dash.exceptions import (
+    MLDashError,
     NamespaceNotFoundError,
     ProjectNotFoundError,
     RemoteNotFoundError,
@@ -208,9 +209,9 @@ class NodeCalls(UserCalls):
         return self._folder_ids[key]
 
 
-def no_such_experiment(experiment_id: str) -> RemoteNotFoundError:
-    """Return the error for a run that the server does not have."""
-    return RemoteNotFoundError(
+def no_such_experiment(experiment_id: str) -> MLDashError:
+    """Return the error for a run that the server does not have; 0.6 raised a ``ValueError``."""
+    return errors.combined(RemoteNotFoundError, ValueError)(
         f"The server knows no run with the id {experiment_id}",
         context={"experiment_id": experiment_id},
         hint="Check the id with `ml-dash list`; the run may have been deleted",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from ml_dash.client import RemoteClient
@@ -81,8 +83,10 @@ def test_status(client: RemoteClient, server: Server) -> None:
     client.update_experiment_status("7", "FAILED")
     assert server.nodes["70"]["status"] == "FAILED"
     assert len(server.sent("POST", "/graphql")) == 1
-    with pytest.raises(RemoteNotFoundError, match="8"):
+    with pytest.raises(RemoteNotFoundError, match="8") as caught:
         client.update_experiment_status("8", "FAILED")
+    assert isinstance(caught.value, ValueError)
+    assert type(pickle.loads(pickle.dumps(caught.value))) is type(caught.value)
 
 
 def test_project_ids(client: RemoteClient, server: Server) -> None:
