@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ml_dash._base.policy import ErrorHandlingMode
-from ml_dash.exceptions import MLDashError
+from ml_dash.exceptions import MLDashError, NotAuthenticatedError
 from ml_dash.experiment import Experiment
 from ml_dash.run import RUN
 
@@ -80,7 +80,8 @@ class AutoStarted(Experiment):
                 raise
             _log.warning(
                 "The user could not be looked up, so the run is recorded as %r: %s",
-                self.run.owner, error, exc_info=error,
+                self.run.owner, error,
+                exc_info=None if isinstance(error, NotAuthenticatedError) else error,
             )  # fmt: skip
             return
         _, _, rest = self._first_prefix.partition("/")

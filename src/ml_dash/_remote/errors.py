@@ -97,13 +97,16 @@ def status_class(status: int) -> type[MLDashError]:
 @cache
 def combined(ours: type[MLDashError], theirs: type[Exception]) -> type[MLDashError]:
     """Return the class that is both, under the public name of ours; always the same object."""
+    known = _combined.get((ours, theirs))
+    if known is not None:
+        return known
     body: dict[str, Any] = {
         "__doc__": ours.__doc__,
         "__module__": ours.__module__,
         "__reduce__": lambda self: (_rebuild, (ours, theirs, self.message, self.__dict__)),
         "_request": None,
     }
-    return type(ours.__name__, (ours, theirs), body)
+    return _combined.setdefault((ours, theirs), type(ours.__name__, (ours, theirs), body))
 
 
 def _rebuild(

@@ -72,10 +72,10 @@ class FileCalls(NodeCalls):
             InvalidResponseError: an answer has no list.
             RemoteClientError: a request failed.
         """
-        if isinstance(prefix, int):
-            prefix, limit = None, prefix
-        if isinstance(tags, int):
-            tags, offset = None, tags
+        limit = prefix if isinstance(prefix, int) else limit
+        offset = tags if isinstance(tags, int) else offset
+        folder = None if isinstance(prefix, int) else prefix
+        words = None if isinstance(tags, int) else tags
 
         def fetch(count: int, start: int) -> tuple[dict[str, Any], str]:
             variables = {"experimentId": experiment_id, "limit": count, "offset": start}
@@ -86,7 +86,7 @@ class FileCalls(NodeCalls):
             return replies.field(data, "experimentById.filesPaginated", dict, what), what
 
         page = pages(fetch, "files", limit, offset)
-        kept = [file for file in page if _matches(file, prefix, tags)]
+        kept = [file for file in page if _matches(file, folder, words)]
         if len(kept) == len(page):
             return page
         return Page("files", kept, len(kept) if limit is None else page["totalCount"],
