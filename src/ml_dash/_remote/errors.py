@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import time
 from email.utils import parsedate_to_datetime
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -94,7 +93,9 @@ def status_class(status: int) -> type[MLDashError]:
     return named or BY_STATUS_CLASS.get(status // 100, InvalidResponseError)
 
 
-@cache
+_combined: dict[tuple[type, type], type[MLDashError]] = {}
+
+
 def combined(ours: type[MLDashError], theirs: type[Exception]) -> type[MLDashError]:
     """Return the class that is both, under the public name of ours; always the same object."""
     known = _combined.get((ours, theirs))
