@@ -134,6 +134,12 @@ class BackgroundBufferManager:
         """Write a point at once."""
         self._experiment.metrics(metric_name, description, tags, metadata).log(**data)
 
+    def buffer_file(
+        self, file_path: str, prefix: str = "/", filename: str = "", **said: Any
+    ) -> None:
+        """Store a file at once."""
+        self._experiment.files(prefix=prefix, **said).upload(file_path, to=filename or None)
+
     def buffer_track(self, topic: str, timestamp: float, data: dict[str, Any]) -> None:
         """Write an entry at once."""
         self._experiment.tracks(topic).append(_ts=timestamp, **data)

@@ -96,6 +96,11 @@ def program(context: click.Context) -> None:
     """Track machine-learning experiments in a folder that keeps everything it accepts."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+        return
+    from ml_dash.cli_commands._told import as_lines  # the help does without logging
+
+    call = context.ensure_object(_Call)
+    context.with_resource(as_lines(with_traces=lambda: call.debug))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

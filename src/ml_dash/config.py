@@ -10,7 +10,7 @@ from typing import Any
 from ml_dash._base import fsio
 from ml_dash.exceptions import CorruptDataError, LocalWriteError
 
-__all__ = ["CONFIG_FILE", "DEFAULT_API_URL", "DEFAULT_CONFIG_DIR", "Config", "config"]
+__all__ = ["CONFIG_FILE", "DEFAULT_API_URL", "DEFAULT_CONFIG_DIR", "Config", "config"]  # noqa: F822
 
 _log = logging.getLogger("ml_dash.config")
 

@@ -22,7 +22,6 @@ from ml_dash._base.policy import (
     warn_user,
 )
 from ml_dash._base.settings import Settings
-from ml_dash._record import codec
 from ml_dash._record import prefix as prefixes
 from ml_dash._store.ledger import Ledger
 from ml_dash._store.logs import LogStore
@@ -32,8 +31,8 @@ from ml_dash.exceptions import (
     ConsoleEchoError,
     MLDashDeprecationWarning,
     MLDashError,
-    RunOpenError,
     RecoverableWarning,
+    RunOpenError,
     WriteProtectedError,
 )
 from ml_dash.files import BindrsBuilder, FilesAccessor
@@ -54,8 +53,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _WhileOpen:
-    """A property of an open run that costs nothing: while it is open, the instance's own
-    dictionary has the value and Python does not ask further.
+    """A property that costs nothing while the run is open.
+
+    Then the instance's own dictionary has the value, and Python does not ask further.
     """
 
     def __init__(self, value: Callable[[Any], Any]) -> None:

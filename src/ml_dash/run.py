@@ -190,7 +190,7 @@ class RUN:
     def __enter__(self) -> Any:
         return self.start()
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         _experiment_of(self)._close("COMPLETED" if error is None else "FAILED", error)
 
     def __call__(self, func: F) -> F:

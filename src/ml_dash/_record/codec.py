@@ -8,8 +8,8 @@ more ``~``; reading takes it off again. Keys of dicts are never touched. So, for
     decode(encode(value)) == to_plain(value)
 
 Lines of ml-dash 0.6 are read as well: they have the bare tokens ``NaN``, ``Infinity`` and
-``-Infinity``. A *text* ``"NaN"``, ``"Infinity"`` or ``"-Infinity"`` in them was not marked and is
-read as the number.
+``-Infinity``. They are told from ours by the space after their colons, so that a *text* ``"NaN"``
+in them stays a text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _MARKED = re.compile(r"~*(?:NaN|-?Infinity)")
 
 # What orjson would write in its own way goes through `to_plain` instead.
 _OPTIONS = (
-    orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
 _orjson_dumps = orjson.dumps
@@ -96,10 +97,21 @@ def decode(line: bytes | bytearray | memoryview | str) -> Any:
             value = _decode_tolerant(data)
     if not (_N in data and b'NaN"' in data) and not (_I in data and b'Infinity"' in data):
         return value
+    if _written_by_0_6(data):
+        return value
     try:
         return _unmark(value)
     except RecursionError as error:
         raise _damaged(str(error), data) from error
+
+
+def _written_by_0_6(data: bytes) -> bool:
+    """Tell 0.6's lines, in which a text "NaN" is a text, from ours: they have a space after colons.
+
+    Indented documents look the same from both; ours hold marked texts, and so they are read.
+    """
+    colon = data.find(b":")
+    return data[colon + 1 : colon + 2] == b" " and not data.startswith(b"{\n")
 
 
 # --- the slow ways ----------------------------------------------------------------------------

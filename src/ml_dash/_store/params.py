@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._record import codec
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Add, Event, Journal
 from ml_dash._store.layout import PARAMETERS
@@ -91,7 +93,18 @@ class ParamStore:
         if found is None:
             return None
         data, version = _content(found)
-        return data if version > self.version else None
+        return self._unmarked(data) if version > self.version else None
+
+    def _unmarked(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters that 0.6 copied from our snapshot, our NaN being NaN again."""
+        return {key: self.data[key] if self._is_copy(key, value) else value
+                for key, value in data.items()}  # fmt: skip
+
+    def _is_copy(self, key: str, value: Any) -> bool:
+        ours = self.data.get(key)
+        if not isinstance(ours, float) or math.isfinite(ours):
+            return False
+        return codec.encode(value) in (b'"~%b"' % codec.encode(ours)[1:-1], codec.encode(ours))
 
     def _import_foreign(self, add: Add) -> None:
         """Note in the journal what 0.6 wrote into the snapshot; set a damaged one aside."""
@@ -101,6 +114,7 @@ class ParamStore:
         self._document.remember()
         if found is not None:
             data, version = _content(found)
+            data = self._unmarked(data)
             if version > self.version or (version and not self._journaled()):
                 times = {key: found[key] for key in ("createdAt",) if found.get(key)}
                 add(

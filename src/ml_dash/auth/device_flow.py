@@ -1,4 +1,4 @@
-"""Signing in from a machine without a browser: show a code, wait until it is confirmed elsewhere."""
+"""Signing in from a machine without a browser: show a code, wait until it is confirmed."""
 
 from __future__ import annotations
 

@@ -53,11 +53,18 @@ class MLDashError(Exception):
             self.retryable = retryable
         if cause is not None:
             self.__cause__ = cause
+        self._fill_in_builtin(cause)
+
+    def _fill_in_builtin(self, cause: BaseException | None) -> None:
+        """Set what callers of the builtin classes look at; their own constructors are not run."""
+        found: dict[str, Any] = {}
         if isinstance(self, OSError) and isinstance(cause, OSError):
-            self.errno = self._errno = cause.errno
-            self.filename = cause.filename
+            self._errno = cause.errno
+            found = {"errno": cause.errno, "filename": cause.filename}
         if isinstance(self, json.JSONDecodeError):
-            self.msg, self.doc, self.pos, self.lineno, self.colno = message, "", 0, 0, 0
+            found |= {"msg": self.message, "doc": "", "pos": 0, "lineno": 0, "colno": 0}
+        for name, value in found.items():
+            setattr(self, name, value)
 
     def __str__(self) -> str:
         parts = [self.message]
