@@ -40,8 +40,8 @@ def parsed(response: httpx.Response, what: str, *, values: bool = False) -> Any:
         InvalidResponseError: it is no JSON.
     """
     try:
-        return codec.decode(response.content) if values else orjson.loads(response.content)
-    except (json.JSONDecodeError, httpx.DecodingError) as error:
+        return _values(response.content) if values else orjson.loads(response.content)
+    except (ValueError, RecursionError, httpx.DecodingError) as error:
         kind = response.headers.get("content-type", "no content type")
         size = len(response.content)
         raise InvalidResponseError(
@@ -51,6 +51,16 @@ def parsed(response: httpx.Response, what: str, *, values: bool = False) -> Any:
             hint="Check that the URL is that of an ml-dash server, not of a proxy or a page",
             cause=error,
         ) from error
+
+
+def _values(data: bytes) -> Any:
+    """Return the value of JSON with logged values, however it is spaced.
+
+    The codec takes lines with spaces after their colons for 0.6's, whose texts are not marked.
+    """
+    if b'NaN"' in data or b'Infinity"' in data:
+        data = json.dumps(json.loads(data), separators=(",", ":")).encode()
+    return codec.decode(data)
 
 
 def field(reply: Any, path: str, kind: type[T], what: str) -> T:

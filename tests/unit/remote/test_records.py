@@ -114,6 +114,17 @@ def test_metric_readers(client: RemoteClient, server: Server) -> None:
         client.list_metrics("7")
 
 
+@pytest.mark.parametrize("spaced", [True, False])
+def test_spaces_mean_nothing(client: RemoteClient, server: Server, spaced: bool) -> None:
+    """Numbers that JSON lacks are read from an answer however the server spaces it."""
+    data = {"data": {"a": "NaN", "b": "~NaN", "c": "Infinity", "d": 10**30, "e": "é"}}
+    text = json.dumps(data, separators=None if spaced else (",", ":"))
+    server.replies["GET /api/experiments/7/parameters"] = text.encode()
+    got = client.get_parameters("7")
+    assert math.isnan(got.pop("a"))
+    assert got == {"b": "NaN", "c": math.inf, "d": 10**30, "e": "é"}
+
+
 def test_tracks(client: RemoteClient, server: Server) -> None:
     """Entries arrive under their whole topic and come back parsed or as bytes."""
     entries = [{"timestamp": 1.0, "q": np.array([0.1, math.inf])}]
