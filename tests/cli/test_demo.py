@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-import os
+import pickle
 import re
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from ml_dash.cli_commands import demo as demo_command
+from ml_dash.exceptions import DataLossError
 from tests.terminal import run_on_terminal
 
 from .conftest import Run
@@ -28,7 +33,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "HOME": str(place), "MPLBACKEND": "Agg"},
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # nobody watches a pipe
@@ -100,7 +104,6 @@ def test_demo_shows_progress_on_a_terminal(tmp_path: Path) -> None:
     drawn = run_on_terminal(
         [sys.executable, "-m", "ml_dash.cli", "demo", "--epochs", "2", "--root", "runs"],
         cwd=tmp_path,
-        settings={"HOME": str(tmp_path)},
     )
     assert "Training" in drawn
     assert "1/2" in drawn
@@ -127,3 +130,69 @@ def test_demo_on_a_root_that_is_a_file(ml_dash: Run, tmp_path: Path) -> None:
     done = ml_dash("demo", "--root", "runs")
     assert done.returncode == 2
     assert "is a file" in done.stderr
+
+
+def test_demo_that_is_interrupted_says_where_it_was(tmp_path: Path) -> None:
+    """Ctrl-C ends with 130, names the folder, and leaves a run that says it failed."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "ml_dash.cli", "demo", "--epochs", "1000"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while "Epoch 0 done" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    folder = next((tmp_path / ".dash/demo/digits").iterdir())
+    assert told.split("\n")[0] == f"What was recorded until now is in {folder}"
+    assert told.strip().endswith("Interrupted.")
+    assert json.loads((folder / "experiment.json").read_text("utf-8"))["status"] == "FAILED"
+
+
+def limited_demo(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo where no file may grow beyond 8 KiB."""
+    command = shlex.join([sys.executable, "-m", "ml_dash.cli", "demo", "--epochs", "2", *words])
+    return subprocess.run(
+        ["bash", "-c", f"ulimit -f 8; exec {command}"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_demo_on_a_disk_that_refuses(tmp_path: Path) -> None:
+    """Where files cannot grow, it fails, says each thing in one line, and shows no traceback."""
+    done = limited_demo(tmp_path)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert all(re.match(r"(Error|Warning|Kept|Hint): ", line) for line in lines), done.stderr
+    assert any("No space left on device" in line for line in lines)
+    assert "unexpected" not in done.stderr
+    assert len(lines) == len(set(lines))
+
+
+def test_demo_on_a_disk_that_refuses_can_be_debugged(tmp_path: Path) -> None:
+    """With --debug, the same failure shows the tracebacks of what was logged and of the error."""
+    told = limited_demo(tmp_path, "--debug").stderr
+    assert told.count("Traceback (most recent call last)") >= 2
+
+
+def test_demo_notices_a_record_that_is_gone(demo: tuple[str, Path], tmp_path: Path) -> None:
+    """Reading back is a real check: a run that lost its last point does not pass."""
+    from ml_dash._examples import digits
+
+    folder = run_folder(demo[0])
+    copy = tmp_path / "demo/digits" / folder.name
+    shutil.copytree(folder, copy)
+    points = copy / "metrics/eval/data.jsonl"
+    points.write_text("".join(points.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
+    model = pickle.loads(next(copy.glob("files/checkpoints/*/model.pkl")).read_bytes())
+    place = demo_command._Place(tmp_path, f"demo/digits/{folder.name}")
+    with pytest.raises(DataLossError, match=r"not as recorded: epochs, last scores") as caught:
+        demo_command._check(digits, place, 3, model)
+    assert str(copy) in caught.value.kept
