@@ -98,6 +98,19 @@ def read(run: Path, *, escaped: bool = False) -> dict[str, Any]:
     }
 
 
+def counts(run: Path) -> dict[str, Any]:
+    """Return what the snapshots count, from which other programs go on."""
+    sequence = run / "logs" / ".log_sequence"
+    found: dict[str, Any] = {"logs": sequence.read_text().strip() if sequence.exists() else None}
+    shown = ("totalDataPoints", "nextIndex", "totalEntries", "firstTimestamp", "lastTimestamp",
+             "columns", "description", "tags", "metadata", "metricId", "trackId")  # fmt: skip
+    for path in sorted((*run.glob("metrics/*/metadata.json"), *run.glob("tracks/*/metadata.json"))):
+        about = document(path)
+        name = path.parent.relative_to(run).as_posix()
+        found[name] = {key: about[key] for key in shown if key in about}
+    return found
+
+
 def log_line(line: dict[str, Any]) -> dict[str, Any]:
     """Return a log line without its number and time."""
     return {key: value for key, value in line.items() if key in ("level", "message", "metadata")}

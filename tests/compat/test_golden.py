@@ -328,7 +328,18 @@ def test_damaged_folder_is_whole_again(golden: Golden, tmp_path: Path, release: 
     continued = damaged_copy(golden, tmp_path)
     for version in ("current", *old_release.RELEASES, "current"):
         got = salvaged(continued.append(release(version)), golden)
+        if golden.folder.name == "damaged_metric_tail":
+            renumber(got)
         check_reading(got, continued)
+
+
+def renumber(got: dict[str, Any]) -> None:
+    """Close the gap that a torn point leaves: its index was given out and is not given again."""
+    points = got["metrics"]["train"]["points"]
+    indexes = [point["index"] for point in points]
+    assert indexes in (list(range(len(points))), [0, 1, *range(3, len(points) + 1)])
+    for place, point in enumerate(points):
+        point["index"] = place
 
 
 @variants("damaged_params")

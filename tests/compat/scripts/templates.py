@@ -1,6 +1,7 @@
 """Prefixes from templates: fields of RUN, EXP placeholders, counters, a fixed clock."""
 
 from datetime import datetime
+from pathlib import Path
 
 from ml_dash import RUN, Experiment
 from ml_dash.run import find_project_root
@@ -55,6 +56,6 @@ print(run.prefix, run.date, run.datetime_str, run.path_stem)
 RUN.project = "{user}/classwide"
 print(RUN(entry="/work/repo/a.py", now=NOW, project_root="/work/repo", user="bob").project)
 open("pyproject.toml", "w").close()
-print(find_project_root() == find_project_root("."))
+print(find_project_root() == str(Path.cwd()), find_project_root(Path.cwd()) == str(Path.cwd()))
 two_segments = Experiment("bob/single", dash_root=".dash")
 show(two_segments)
