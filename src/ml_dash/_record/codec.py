@@ -111,7 +111,7 @@ def _written_by_0_6(data: bytes) -> bool:
     Indented documents look the same from both; ours hold marked texts, and so they are read.
     """
     colon = data.find(b":")
-    return data[colon + 1 : colon + 2] == b" " and not data.startswith(b"{\n")
+    return data[colon + 1 : colon + 2] == b" " and b"\n" not in data.strip()
 
 
 # --- the slow ways ----------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from ml_dash.exceptions import CorruptDataError
 _log = logging.getLogger("ml_dash.store")
 
 Signature = tuple[int, int, int]
+_NEVER = (-1, -1, -1)
+"""Stands for a document that was not looked at yet: also a missing one is news then."""
 
 
 class Document:
@@ -22,7 +24,7 @@ class Document:
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         self.path = path
         self._durable = durable
-        self._seen: Signature | None = None
+        self._seen: Signature | None = _NEVER
 
     def changed(self) -> bool:
         """Tell whether the document is another than the one dealt with last."""

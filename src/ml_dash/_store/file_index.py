@@ -79,7 +79,8 @@ class FileIndex:
         if found is not None:
             return [r for r in _records(found) if self._is_news(r)]
         # Only the journal and the folder itself are left to say what there was.
-        return self._records_of_folder() if lost and not self.records else []
+        gone = lost or not self._document.path.exists()
+        return self._records_of_folder() if gone and not self.records else []
 
     def _is_news(self, record: Record) -> bool:
         known = self.records.get(record["id"])
@@ -135,19 +136,19 @@ class FileIndex:
         """Return all records as they are on disk now, deleted ones included.
 
         Raises:
-            CorruptDataError: the snapshot is damaged and the journal cannot replace it.
             OSError: it cannot be read.
         """
         self.journal.refresh()
         records = dict(self.records)
-        if self._document.changed():
+        if self._document.changed() or not records:
             try:
                 found = self._document.read()
             except CorruptDataError as error:
-                if not records:
-                    raise
-                _log.warning("%s; the journal has the list", error, exc_info=True)
+                _log.warning("%s; the list is taken from the journal and the folder", error,
+                             exc_info=True)  # fmt: skip
                 found = None
+            if found is None and not records:
+                records = {r["id"]: r for r in self._records_of_folder()}
             if found is not None:
                 records.update({r["id"]: r for r in _records(found) if self._is_news(r)})
                 for gone in self._replaced_by_0_6(found):

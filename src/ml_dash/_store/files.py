@@ -77,7 +77,6 @@ class FileStore:
         origin = blobs.check_source(source)
         place, name = checked_place(path, filename or origin.name)
         codec.encode([metadata, tags, bindrs, description])
-        kind = content_type or mimetypes.guess_type(origin.name)[0] or "application/octet-stream"
         record: Record = {
             "id": "",
             "experimentId": self._experiment_id,
@@ -86,7 +85,7 @@ class FileStore:
             "description": description,
             "tags": list(tags or []),
             "bindrs": bindrs or [],
-            "contentType": kind,
+            "contentType": content_type,
             "sizeBytes": 0,
             "checksum": "",
             "metadata": jsonable.to_plain(metadata),
@@ -108,6 +107,13 @@ class FileStore:
         return record
 
     def _keep(self, origin: Path, record: Record) -> None:
+        # Python reads the system's table of types at the first guess, which can fail.
+        guess = record["contentType"] or mimetypes.guess_type(origin.name)[0]
+        record["contentType"] = guess or "application/octet-stream"
+        with self._journal.transaction() as add:
+            # Before there is anything of this file in the folder, from which a damaged list is
+            # made again.
+            self.index.import_foreign(add)
         folder = self._new_folder(record)
         try:
             arriving = folder / f".{uuid.uuid4().hex}~"

@@ -16,6 +16,7 @@ from ml_dash.exceptions import CorruptDataError
 
 _log = logging.getLogger("ml_dash.store")
 _NUMBER = "sequenceNumber"
+_DAMAGED = -2
 
 
 class LogStore:
@@ -49,10 +50,10 @@ class LogStore:
             text = self._counter.read_bytes()
         except FileNotFoundError:
             return
-        if text.strip().isdigit():
-            self.stream.expect(0, int(text))
-        else:
+        # The log itself says what the next number is; the counter is for 0.6.
+        if not text.strip().isdigit():
             fsio.move_aside(self._counter)
+            self._counted = _DAMAGED
 
     def flush(self) -> None:
         """Write the counter that 0.6 tools read.
@@ -61,7 +62,7 @@ class LogStore:
             OSError: it cannot be written; the numbers are in the log itself.
         """
         following = self.stream.next_number
-        if self.stream.appended and following != self._counted:
+        if (self.stream.appended or self._counted == _DAMAGED) and following != self._counted:
             fsio.write_atomic(self._counter, str(following).encode())
             self._counted = following
 

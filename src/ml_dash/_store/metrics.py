@@ -65,9 +65,10 @@ class MetricStore:
         for key in _DESCRIBING:
             if found.get(key) is not None:
                 self.definition.setdefault(key, found[key])
+        # The points say how many there are; ours noted up to where they were counted.
         following, size = found.get("nextIndex"), found.get("sizeBytes")
-        if isinstance(following, int):
-            self.stream.expect(size if isinstance(size, int) else 0, following)
+        if isinstance(following, int) and isinstance(size, int):
+            self.stream.expect(size, following)
 
     def flush(self, force: bool = False) -> None:
         """Write the snapshot that 0.6 tools read, if points were added since the last one.
@@ -87,7 +88,7 @@ class MetricStore:
             "metricId": self.metric_id,
             "name": self.name,
             "description": self.definition.get("description"),
-            "tags": self.definition.get("tags"),
+            "tags": self.definition.get("tags") or [],
             "metadata": self.definition.get("metadata"),
             "totalDataPoints": following,
             "nextIndex": following,
@@ -148,7 +149,7 @@ class MetricStore:
             "metricId": self.metric_id,
             "name": self.name,
             "description": summary.get("description"),
-            "tags": summary.get("tags"),
+            "tags": summary.get("tags") or [],
             "metadata": summary.get("metadata"),
             "totalDataPoints": total,
             "bufferedDataPoints": total,

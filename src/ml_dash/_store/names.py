@@ -113,7 +113,8 @@ class Names:
         if found is not None:
             return found
         self._scan()
-        return next(c for c in self._candidates(name) if self._is_free(c))
+        # Another process may have made the name's own directory since the look above.
+        return next(c for c in self._candidates(name) if self._is_free(c) or self._owns(c, name))
 
     def _is_free(self, directory: str) -> bool:
         return _fold(directory) not in self._taken and not os.path.lexists(self.folder / directory)

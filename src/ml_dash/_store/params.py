@@ -92,8 +92,14 @@ class ParamStore:
             return None
         if found is None:
             return None
-        data, version = _content(found)
-        return self._unmarked(data) if version > self.version else None
+        return self._unmarked(_content(found)[0]) if self._is_ahead(found) else None
+
+    def _is_ahead(self, found: dict[str, Any]) -> bool:
+        """Tell whether 0.6 has written the snapshot since the last event of the journal."""
+        if self._updated_at is None:
+            return True
+        # The version does not tell: 0.6 starts again at 1 after truncating the document.
+        return str(found.get("updatedAt") or "") > self._updated_at
 
     def _unmarked(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return parameters that 0.6 copied from our snapshot, our NaN being NaN again."""
@@ -112,20 +118,11 @@ class ParamStore:
             return
         found, kept = self._document.read_or_set_aside()
         self._document.remember()
-        if found is not None:
+        if found is not None and self._is_ahead(found):
             data, version = _content(found)
-            data = self._unmarked(data)
-            if version > self.version or (version and not self._journaled()):
-                times = {key: found[key] for key in ("createdAt",) if found.get(key)}
-                add(
-                    _KIND,
-                    {
-                        "version": version,
-                        "data": data,
-                        "updatedAt": found.get("updatedAt") or stamp(),
-                        **times,
-                    },
-                )
+            times = {key: found[key] for key in ("createdAt",) if found.get(key)}
+            add(_KIND, {"version": max(version, self.version + 1), "data": self._unmarked(data),
+                        "updatedAt": found.get("updatedAt") or stamp(), **times})  # fmt: skip
         elif kept is not None and not self._journaled():
             _log.error(
                 "The parameters set before now were only in the damaged file %s; look there for "

@@ -120,7 +120,7 @@ class RunStore:
         if self._waiting:
             self._report_waiting()
         for track in self.tracks.written():
-            self._attempt(f"merging track {track.topic!r}", track.merge)
+            self._attempt(f"merging track {track.topic!r}", track.flush)
         for flush in self._snapshots():
             self._attempt("writing snapshots", flush)
         self._raise_deferred()
@@ -290,13 +290,24 @@ class RunStore:
         if cause is not None and self.mode is ErrorHandlingMode.STRICT:
             raise write_error(cause, stream.path, f"a record of {kind}", "all earlier records")
         self.direct = False
-        if not self._waiting.hold(stream, tail, kind):
+        if not self._waiting.hold(stream, tail, kind) and not self._hold_after_drain(
+            stream, tail, kind
+        ):
             self._refuse(kind, stream.path, cause)
         elif self._outage.count("waiting") and cause is not None:
             kept = f"{len(self._waiting)} records wait in memory; earlier ones are on disk"
             handle_error(write_error(cause, stream.path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
         return None
+
+    def _hold_after_drain(self, stream: Stream, tail: bytes, kind: str) -> bool:
+        """Make room by writing what waits, if the disk takes it now; tell whether there is room."""
+        try:
+            self._drain(now=True)
+        except OSError as error:
+            _log.debug("The disk still refuses", exc_info=error)
+            return False
+        return self._waiting.hold(stream, tail, kind)
 
     def _refuse(self, kind: str, path: Path, cause: OSError | None) -> None:
         self._refused[kind] += 1

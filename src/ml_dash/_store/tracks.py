@@ -27,7 +27,7 @@ from ml_dash._store.logs import decode_line
 from ml_dash._store.metrics import noted_name
 from ml_dash._store.names import Names, decode, encode, spells
 from ml_dash._store.stream import Stream
-from ml_dash.exceptions import TrackNotFoundError
+from ml_dash.exceptions import CorruptDataError, TrackNotFoundError
 
 _log = logging.getLogger("ml_dash.store")
 _KIND = "track"
@@ -61,6 +61,7 @@ class TrackStore:
         self.pending = Stream(folder / PENDING, durable=durable)
         self.data = Stream(folder / POINTS, durable=durable)
         self._document = Document(folder / SUMMARY, durable=durable)
+        self._snapshot_bytes = -1
 
     @property
     def track_id(self) -> str:
@@ -75,6 +76,10 @@ class TrackStore:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.pending.exclusive() as fd:
+            if self.data.path.exists():
+                # Taking the lock mends a torn last line, which must not be counted.
+                with self.data.exclusive():
+                    pass
             self._finish_marked(fd)
             self._write_snapshot()
 
@@ -127,9 +132,11 @@ class TrackStore:
 
     def _write_snapshot(self) -> None:
         found, _ = self._document.read_or_set_aside()
-        covered = (found or {}).get("sizeBytes")
-        start = covered if found is not None and isinstance(covered, int) else 0
+        # What was counted up to where; 0.6 changes the total and leaves this alone.
+        start, counted = _counted(found or {})
         summary = found if start and found is not None else {}
+        if counted != summary.get("totalEntries"):
+            start, summary = 0, {}
         size = self.data.path.stat().st_size if self.data.path.exists() else 0
         if start > size:
             start, summary = 0, {}
@@ -152,9 +159,11 @@ class TrackStore:
                 "firstTimestamp": first,
                 "lastTimestamp": last,
                 "createdAt": (found or {}).get("createdAt") or stamp(),
-                "sizeBytes": size,
+                "counted": {"bytes": size, "entries": total},
             }
         )
+
+        self._snapshot_bytes = size
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -223,8 +232,9 @@ class TrackStore:
             OSError: it cannot be written; the entries are on disk.
         """
         self.merge()
-        with self.pending.exclusive():
-            self._write_snapshot()
+        if self.data.size_bytes != self._snapshot_bytes:
+            with self.pending.exclusive():
+                self._write_snapshot()
 
     def summary(self) -> dict[str, Any]:
         """Return id, topic, counts and columns (0.6's shape), pending entries included.
@@ -235,7 +245,11 @@ class TrackStore:
         """
         entries = self.entries()
         times = [e["timestamp"] for e in entries if not math.isnan(e["timestamp"])]
-        found = self._document.read() or {}
+        try:
+            found = self._document.read() or {}
+        except CorruptDataError as error:
+            _log.warning("%s", error, exc_info=True)
+            found = {}
         return {
             "id": self.track_id,
             "topic": self.topic,
@@ -347,6 +361,13 @@ def _read(fd: int, size: int) -> list[bytes]:
     data = os.pread(fd, size, 0)
     # A last line without its end is not accepted yet: its writer has not returned.
     return [line for line in data[: data.rfind(b"\n") + 1].split(b"\n") if line]
+
+
+def _counted(summary: dict[str, Any]) -> tuple[int, int | None]:
+    noted = summary.get("counted")
+    if isinstance(noted, dict) and isinstance(noted.get("bytes"), int):
+        return noted["bytes"], noted.get("entries")
+    return 0, None
 
 
 def _offset(mark: bytes) -> int:

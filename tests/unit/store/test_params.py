@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_dash._base.clock import stamp
 from ml_dash._store.journal import Journal
 from ml_dash._store.params import ParamStore
 from ml_dash.exceptions import CorruptDataError, SerializationError
@@ -76,7 +77,7 @@ def test_parameters_of_0_6_are_taken_over(tmp_path: Path) -> None:
 def test_what_0_6_wrote_in_between_is_taken_over(tmp_path: Path) -> None:
     """A snapshot that is ahead of the journal was written by 0.6."""
     params(tmp_path).set({"a": 1})
-    later = {**document(tmp_path), "version": 2, "data": {"a": 1, "old": True}}
+    later = {"version": 2, "data": {"a": 1, "old": True}, "updatedAt": stamp()}
     (tmp_path / "parameters.json").write_text(json.dumps(later))
     store = params(tmp_path)
     assert store.read() == {"a": 1, "old": True}
