@@ -77,11 +77,13 @@ def calls(folder: Path) -> dict[str, Any]:
     for metric in metrics:
         metric.log(**POINT)
     turn = itertools.cycle(metrics)
-    found = interleaved({
-        "floor": floor_call(folder),
-        "one": lambda: one.metrics("train").log(loss=0.123456, accuracy=0.91, lr=1e-3, step=17),
-        "names": lambda: next(turn).log(loss=0.123456, accuracy=0.91, lr=1e-3, step=17),
-    })
+    found = interleaved(
+        {
+            "floor": floor_call(folder),
+            "one": lambda: one.metrics("train").log(loss=0.123456, accuracy=0.91, lr=1e-3, step=17),
+            "names": lambda: next(turn).log(loss=0.123456, accuracy=0.91, lr=1e-3, step=17),
+        }
+    )
     found["names"]["descriptors"] = float(len(os.listdir("/proc/self/fd")))
     one.run.complete()
     many.run.complete()
@@ -145,6 +147,7 @@ def million(folder: Path) -> dict[str, float]:
 
 def imports() -> dict[str, Any]:
     """Import in fresh interpreters: time over bare Python, and what comes along."""
+
     def best(code: str) -> float:
         runs = []
         for _ in range(7):
@@ -155,7 +158,9 @@ def imports() -> dict[str, Any]:
 
     watched = ["httpx", "rich", "numpy", "params_proto", "pydantic"]
     code = f"import ml_dash, sys; print([m for m in {watched} if m in sys.modules])"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
     return {"bare_s": best("pass"), "import_s": best("import ml_dash"),
             "loaded": loaded.stdout.strip()}  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Any
 from ml_dash._base.policy import warn_user
 from ml_dash._base.settings import SPOOL_DIR
 from ml_dash._record import codec
+from ml_dash._record import prefix as prefixes
 from ml_dash.exceptions import (
     InvalidValueError,
     MLDashDeprecationWarning,
@@ -101,3 +102,25 @@ def checked_metadata(given: Any) -> dict[str, Any] | None:
     if given is not None:
         codec.encode(given)
     return given
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a prefix that leaves the root; warn of one that names no owner and project.
+
+    Raises:
+        PrefixError: it is no safe path.
+    """
+    if len(prefixes.check(prefix)) < 2:
+        message = f"The prefix {prefix!r} names no owner or project; write 'owner/project/name'"
+        _log.warning(message)
+        warn_user(message, RecoverableWarning)
+
+
+def say_undelivered(folder: Path, url: str) -> None:
+    """Say that this build keeps everything on disk and sends nothing."""
+    message = (
+        f"This build records to {folder} only; delivery to {url} comes with a later 0.7 release "
+        "and starts from that folder"
+    )
+    _log.warning(message)
+    warn_user(message, RecoverableWarning)

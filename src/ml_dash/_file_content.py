@@ -39,10 +39,6 @@ class FileContent:
     def _keep(self, source: Path | str, to: str, **given: Any) -> Record:
         raise NotImplementedError
 
-    def upload(self, fpath: str | Path, **given: Any) -> Record:
-        """Store a file; see :meth:`ml_dash.files.FileBuilder.upload`."""
-        raise NotImplementedError
-
     def _made(self, to: str, make: Callable[[Path], object], **given: Any) -> Record:
         """Have a file made under its final name, in a folder of our own, and store it."""
         self._experiment._require_open()
@@ -76,7 +72,7 @@ class FileContent:
         if content is None:
             raise UsageError("There is nothing to save", hint="Give content, or file_path=...")
         if isinstance(content, str) and _is_path(content):
-            return self.upload(content, to=to, **given)
+            return self._keep(content, to or "", **given)
         make = self._maker(content)
         if not to:
             raise UsageError("to= is missing: it names the file", hint="Give to='name.ext'")

@@ -121,7 +121,8 @@ class Config:
     @property
     def api_key(self) -> str | None:
         """A token for the server."""
-        return self.get("api_key")
+        value: str | None = self.get("api_key")
+        return value
 
     @api_key.setter
     def api_key(self, value: str | None) -> None:
@@ -139,7 +140,8 @@ class Config:
     @property
     def device_secret(self) -> str | None:
         """The secret by which the login service recognises this machine."""
-        return self.get("device_secret")
+        value: str | None = self.get("device_secret")
+        return value
 
     @device_secret.setter
     def device_secret(self, value: str | None) -> None:
@@ -148,7 +150,8 @@ class Config:
     @property
     def auth_url(self) -> str | None:
         """Address of the login service, when it is not the usual one."""
-        return self.get("auth_url")
+        value: str | None = self.get("auth_url")
+        return value
 
     @auth_url.setter
     def auth_url(self, value: str | None) -> None:

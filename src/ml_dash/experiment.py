@@ -19,9 +19,9 @@ from ml_dash._base.policy import (
     current_mode,
     handle_error,
     log_error,
-    warn_user,
 )
 from ml_dash._base.settings import Settings
+from ml_dash._identity import RunIdentity, WhileOpen
 from ml_dash._record import prefix as prefixes
 from ml_dash._store.ledger import Ledger
 from ml_dash._store.logs import LogStore
@@ -31,7 +31,6 @@ from ml_dash.exceptions import (
     ConsoleEchoError,
     MLDashDeprecationWarning,
     MLDashError,
-    RecoverableWarning,
     RunOpenError,
     WriteProtectedError,
 )
@@ -52,24 +51,7 @@ _log = logging.getLogger("ml_dash")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _WhileOpen:
-    """A property that costs nothing while the run is open.
-
-    Then the instance's own dictionary has the value, and Python does not ask further.
-    """
-
-    def __init__(self, value: Callable[[Any], Any]) -> None:
-        self._value = value
-        self.__doc__ = value.__doc__
-
-    def __get__(self, experiment: Experiment | None, _owner: type | None = None) -> Any:
-        if experiment is None:
-            return self
-        require_open(experiment)
-        return self._value(experiment)
-
-
-class Experiment:
+class Experiment(RunIdentity):
     """One experiment: parameters, metrics, logs, tracks and files of a run, in a folder.
 
     Everything a call accepts is on disk when the call returns.
@@ -151,73 +133,15 @@ class Experiment:
         self.run._experiment = self
         self._dash_url = self.run.api_url if dash_url is True else dash_url or None
         self.mode = arguments.operation_mode(self._dash_url, dash_root)
-        self._check_prefix()
+        arguments.check_prefix(self.run.prefix)
         self._client: Any = None
         self._storage = LocalStorage(dash_root if dash_root is not None else arguments.spool_root())
         self._make_own()
         self._merges_tracks = True
-        self._experiment_id: str | None = None
-        self._experiment_data: dict[str, Any] | None = None
-
-    def _check_prefix(self) -> None:
-        parsed = prefixes.split(self.run.prefix)
-        prefixes.check(self.run.prefix)
-        if len(parsed.segments) < 2:
-            message = (f"The prefix {self.run.prefix!r} names no owner or project; write "
-                       "'owner/project/name'")  # fmt: skip
-            _log.warning(message)
-            warn_user(message, RecoverableWarning)
+        self._experiment_id = None
+        self._experiment_data = None
 
     # -- what a script asks for ------------------------------------------------------------------
-
-    @property
-    def owner(self) -> str | None:
-        """Owner of the run: the first part of its prefix."""
-        value: str | None = self.run.owner
-        return value
-
-    @owner.setter
-    def owner(self, value: str | None) -> None:
-        self.run.owner = value
-
-    @property
-    def project(self) -> str | None:
-        """Project of the run: the second part of its prefix."""
-        value: str | None = self.run.project
-        return value
-
-    @project.setter
-    def project(self, value: str | None) -> None:
-        self.run.project = value
-
-    @property
-    def name(self) -> str | None:
-        """Name of the run: the last part of its prefix."""
-        value: str | None = self.run.name
-        return value
-
-    @name.setter
-    def name(self, value: str | None) -> None:
-        self.run.name = value
-
-    @property
-    def _folder_path(self) -> str | None:
-        value: str | None = self.run._folder_path
-        return value
-
-    @_folder_path.setter
-    def _folder_path(self, value: str) -> None:
-        self.run.prefix = value
-
-    @property
-    def id(self) -> str | None:
-        """The run's id on the server; None while it is local."""
-        return self._experiment_id
-
-    @property
-    def data(self) -> dict[str, Any] | None:
-        """The server's record of the run; None while it is local."""
-        return self._experiment_data
 
     @property
     def folder(self) -> Path:
@@ -236,7 +160,7 @@ class Experiment:
         require_open(self)
         return LogBuilder(self)
 
-    @_WhileOpen
+    @WhileOpen
     def metrics(self) -> MetricsManager:
         """Log and read metrics."""
         return self._metrics_manager
@@ -377,17 +301,9 @@ class Experiment:
         self._session = object()
         self.__dict__["metrics"] = self._metrics_manager
         _lifetime.opened(self)
-        self._say_where()
-        return self
-
-    def _say_where(self) -> None:
         if self._dash_url is not None:
-            message = (
-                f"This build records to {self.folder} only; delivery to {self._dash_url} "
-                "comes with a later 0.7 release and starts from that folder"
-            )
-            _log.warning(message)
-            warn_user(message, RecoverableWarning)
+            arguments.say_undelivered(self.folder, self._dash_url)
+        return self
 
     def _close(self, status: str, error: BaseException | None = None) -> None:
         if not self._is_open or self._store is None:
@@ -443,6 +359,15 @@ class Experiment:
 
 
 _OWN = frozenset({"_store", "_session", "_times", "_metrics_manager", "_tracks_manager"})
+
+
+def __getattr__(name: str) -> Any:
+    # A name that 0.6 had here; it brings httpx, so it is loaded only when asked for.
+    if name == "RemoteClient":
+        from ml_dash.client import RemoteClient
+
+        return RemoteClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def ml_dash_experiment(prefix: str, **kwargs: Any) -> Callable[[F], F]:

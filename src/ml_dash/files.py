@@ -8,7 +8,7 @@ import mimetypes
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ml_dash import _file_lookup as lookup
 from ml_dash._base.ids import unique_id
@@ -36,8 +36,10 @@ __all__ = [
     "verify_checksum",
 ]
 
+T = TypeVar("T")
 _log = logging.getLogger("ml_dash.store")
 Record = dict[str, Any]
+Records = list[Record]
 _OPTIONS = (
     "prefix", "description", "tags", "bindrs", "metadata", "file_id", "file_path", "dest_path",
 )  # fmt: skip
@@ -102,14 +104,14 @@ class FileBuilder(FileContent):
         """
         return self._keep(fpath, to or "", description=description, tags=tags, metadata=metadata)
 
-    def list(self, pattern: str | None = None) -> list[Record]:
+    def list(self, pattern: str | None = None) -> Records:
         """List the files in this folder and below; see :meth:`list_or_raise`.
 
         An unreadable list is empty, as in 0.6, and logged.
         """
         return _loudly([], lambda: self.list_or_raise(pattern))
 
-    def list_or_raise(self, pattern: str | None = None) -> list[Record]:
+    def list_or_raise(self, pattern: str | None = None) -> Records:
         """List the files in this folder and below.
 
         Args:
@@ -159,8 +161,8 @@ class FileBuilder(FileContent):
             raise UsageError("No file is named", hint="Use files('folder/name'), or file_id=...")
         return self._path
 
-    def _all(self) -> list[Record]:
-        records: list[Record] = self._experiment._files.list(None, None)
+    def _all(self) -> Records:
+        records: Records = self._experiment._files.list(None, None)
         return records
 
     def delete(self, pattern: str | None = None) -> Any:
@@ -254,7 +256,7 @@ class FileBuilder(FileContent):
         return top._keep(original, to)
 
 
-def _loudly(empty: Any, read: Callable[[], Any]) -> Any:
+def _loudly(empty: T, read: Callable[[], T]) -> T:
     """Return what ``read`` finds; 0.6's empty answer, loudly, when the list is unreadable."""
     try:
         return read()
@@ -294,11 +296,11 @@ class FilesAccessor:
         folder, pattern = lookup.split_glob(path)
         return FileBuilder(self._experiment, folder).delete(pattern)
 
-    def list(self, pattern: str | None = None) -> list[Record]:
+    def list(self, pattern: str | None = None) -> Records:
         """List the run's files; see :meth:`FileBuilder.list`."""
         return self().list(pattern)
 
-    def list_or_raise(self, pattern: str | None = None) -> list[Record]:
+    def list_or_raise(self, pattern: str | None = None) -> Records:
         """List the run's files; see :meth:`FileBuilder.list_or_raise`."""
         return self().list_or_raise(pattern)
 
@@ -327,11 +329,11 @@ class BindrsBuilder:
         self._experiment = experiment
         self._name = name
 
-    def list(self) -> list[Record]:
+    def list(self) -> Records:
         """List the files that were stored with this name among their ``bindrs``."""
         return _loudly([], self.list_or_raise)
 
-    def list_or_raise(self) -> list[Record]:
+    def list_or_raise(self) -> Records:
         """List the files of the collection.
 
         Raises:

@@ -122,7 +122,7 @@ class RUN:
         self._folder_path = prefix
         parts = prefixes.split(prefix)
         if parts.name is not None:
-            self.owner, self.project, self.name = parts.owner, parts.project, parts.name
+            self.__dict__.update(owner=parts.owner, project=parts.project, name=parts.name)
 
     def _exp_value(self, name: str) -> Any:
         if name == "id" and not self.__dict__.get("id"):

@@ -164,7 +164,8 @@ class LocalStorage(StoredRuns):
             SerializationError: a value has no JSON form; nothing was written.
         """
         run = self.run_store(prefix, project)
-        lines = [codec.encode(_checked_entry(entry)) for entry in entries]
+        checked = sorted(map(_checked_entry, entries), key=lambda entry: float(entry["timestamp"]))
+        lines = [codec.encode(entry) for entry in checked]
         try:
             track = run.tracks.writer(topic)
             with track.data.exclusive() as fd:
@@ -199,7 +200,8 @@ class LocalStorage(StoredRuns):
             InvalidFileError: the file is missing or is no file.
             FileUploadError: it cannot be written.
         """
-        return self.run_store(prefix, project).files.store(
+        files = self.run_store(prefix, project).files
+        record = files.store(
             file_path,
             path=path,
             filename=filename,
@@ -209,6 +211,8 @@ class LocalStorage(StoredRuns):
             metadata=metadata,
             content_type=content_type or None,
         )
+        files.flush()
+        return record
 
     def flush(self) -> None:
         """Bring the snapshots of all runs written through this object up to date."""
@@ -232,7 +236,10 @@ class LocalStorage(StoredRuns):
         Raises:
             ExperimentFileNotFoundError: there is no such file.
         """
-        return self.run_store(prefix, project).files.delete(file_id)
+        files = self.run_store(prefix, project).files
+        deleted = files.delete(file_id)
+        files.flush()
+        return deleted
 
     def update_file_metadata(
         self,
@@ -249,9 +256,10 @@ class LocalStorage(StoredRuns):
         Raises:
             ExperimentFileNotFoundError: there is no such file.
         """
-        return self.run_store(prefix, project).files.update(
-            file_id, description=description, tags=tags, metadata=metadata
-        )
+        files = self.run_store(prefix, project).files
+        record = files.update(file_id, description=description, tags=tags, metadata=metadata)
+        files.flush()
+        return record
 
 
 def _checked_entry(entry: dict[str, Any]) -> dict[str, Any]:

@@ -119,7 +119,9 @@ class TrackBuilder:
                 hint="Give the time as _ts=..., and call the field something else",
                 context={"topic": self._topic},
             )
-        fields = flatten.flatten(jsonable.to_plain(kwargs))
+        fields = jsonable.to_plain(kwargs)
+        if not experiment._merges_tracks:
+            fields = flatten.flatten(fields)
         line = codec.encode(fields)
         times = experiment._times
         time = times.automatic() if given is _MISSING else times.of_entry(given)

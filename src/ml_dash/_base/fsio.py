@@ -5,21 +5,28 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ml_dash._base.clock import file_stamp
 
+flock: Callable[[int, int], None]
+"""Take or give back the lock of an open file (Linux ``flock``)."""
+
 try:
-    from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
+    import fcntl
 except ImportError:  # pragma: no cover - no such platform in CI
     # Without flock one process per run is safe (threads have their own lock); several are not.
-    LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN = 2, 4, 1, 8
+    LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 
-    def flock(fd: int, operation: int) -> None:
+    def _no_lock(fd: int, operation: int) -> None:
         """Do nothing where the platform has no such lock."""
 
+    flock = _no_lock
+else:
+    LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_NB, fcntl.LOCK_UN
+    flock = fcntl.flock
 
 __all__ = [
     "LOCK_EX", "LOCK_NB", "LOCK_SH", "LOCK_UN", "flock", "flocked", "move_aside", "sync_folder",

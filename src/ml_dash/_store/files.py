@@ -138,11 +138,12 @@ class FileStore:
         parent.mkdir(parents=True, exist_ok=True)
         while True:
             record["id"] = unique_id()
+            folder: Path = parent / record["id"]
             try:
-                (parent / record["id"]).mkdir()
+                folder.mkdir()
             except FileExistsError:
                 continue
-            return parent / record["id"]
+            return folder
 
     def list(self, path_prefix: str | None = None, tags: list[str] | None = None) -> list[Record]:
         """Return the records of files that are not deleted, oldest first.

@@ -53,7 +53,7 @@ class Outage:
         if not self._counts:
             self._began_at = time.monotonic()
         number = self._counts[what] = self._counts.get(what, 0) + 1
-        return number == 10 ** (len(str(number)) - 1)
+        return str(number).strip("0") == "1"
 
     def total(self, what: str) -> int:
         """Return how many of a kind were counted in this outage."""

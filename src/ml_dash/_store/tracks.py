@@ -20,6 +20,7 @@ from ml_dash._base.clock import stamp
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_SH, flocked
 from ml_dash._record import codec
+from ml_dash._record.flatten import flatten
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import PENDING, POINTS, SUMMARY, TRACKS
@@ -39,11 +40,15 @@ Entry = dict[str, Any]
 
 
 def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """Put entries of equal time stamp together (later fields win) and sort by time stamp."""
+    """Put entries of equal time stamp together, flatten them and sort them by time stamp.
+
+    A later field replaces an earlier one of the same name, nested or not, as in 0.6: entries are
+    flattened only afterwards.
+    """
     merged: dict[float, Entry] = {}
     for entry in entries:
         merged.setdefault(entry["timestamp"], {}).update(entry)
-    return sorted(merged.values(), key=_sort_key)
+    return sorted((flatten(entry) for entry in merged.values()), key=_sort_key)
 
 
 def _sort_key(entry: Entry) -> tuple[bool, float]:

@@ -81,6 +81,8 @@ class KeyringStorage(TokenStorage):
         TokenStoreError: there is no usable keyring.
     """
 
+    SERVICE_NAME = SERVICE_NAME
+
     def __init__(self) -> None:
         try:
             import keyring

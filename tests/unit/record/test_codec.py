@@ -292,7 +292,7 @@ def test_an_interrupt_passes() -> None:
 
 def test_values_that_orjson_knows_are_written_in_our_way() -> None:
     """Dates, dataclasses and UUIDs have one form, whoever writes them."""
-    value = [dt.datetime(2024, 1, 1), Pair(uuid.UUID(int=1), math.nan), dt.time(1)]  # noqa: DTZ001
+    value = [dt.datetime(2024, 1, 1), Pair(uuid.UUID(int=1), math.nan), dt.time(1)]
     assert codec.decode(codec.encode(value)) == [
         "2024-01-01T00:00:00",
         {"first": str(uuid.UUID(int=1)), "second": pytest.approx(math.nan, nan_ok=True)},

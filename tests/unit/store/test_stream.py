@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ml_dash._store.descriptors import Descriptors
 from ml_dash._store.stream import Stream
@@ -99,8 +100,7 @@ def test_threads_share_one_stream(tmp_path: Path) -> None:
     """Threads at full speed leave consecutive numbers."""
     stream = Stream(tmp_path / "data.jsonl", "index")
     threads = [
-        threading.Thread(target=lambda: [stream.append(BODY) for _ in range(500)])
-        for _ in range(4)
+        threading.Thread(target=lambda: [stream.append(BODY) for _ in range(500)]) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -174,8 +174,7 @@ def test_durable_appends_reach_the_file(tmp_path: Path) -> None:
     """With fsync, threads that share a sync lose nothing."""
     stream = Stream(tmp_path / "data.jsonl", "index", durable=True)
     threads = [
-        threading.Thread(target=lambda: [stream.append(BODY) for _ in range(20)])
-        for _ in range(3)
+        threading.Thread(target=lambda: [stream.append(BODY) for _ in range(20)]) for _ in range(3)
     ]
     for thread in threads:
         thread.start()

@@ -87,7 +87,7 @@ def interrupted_states(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Pa
         track = filled(work)
         calls = 0
 
-        def step(real, *args):
+        def step(real, *args, point=point):
             nonlocal calls
             if calls == point:
                 raise Killed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ml_dash._store.stream import Stream
 from ml_dash._store.window import Window
@@ -23,9 +24,7 @@ def found_numbers(path: Path, start: int, limit: int) -> list[int]:
     return [number_of(line) for line in window(path).read(start, limit)]
 
 
-@given(
-    count=st.integers(0, 12_000), start=st.integers(-3, 13_000), limit=st.integers(0, 13_000)
-)
+@given(count=st.integers(0, 12_000), start=st.integers(-3, 13_000), limit=st.integers(0, 13_000))
 def test_a_window_of_an_intact_file(count: int, start: int, limit: int, tmp_path_factory) -> None:
     """Exactly the numbers asked for, whatever the size of the file."""
     path = tmp_path_factory.mktemp("window") / "data.jsonl"
