@@ -91,11 +91,14 @@ def build(session: nox.Session) -> None:
     shutil.rmtree(built, ignore_errors=True)
     # Builds the sdist from the tree and the wheel from the sdist: both hold all that is needed.
     session.run("python", "-m", "build", "--outdir", str(built), str(ROOT), silent=True)
-    for kind, pattern, tests in (("wheel", "*.whl", "tests"), ("sdist", "*.tar.gz", "tests/cli")):
+    for kind, pattern, tests in (
+        ("wheel", "*.whl", ["tests/unit", "tests/cli"]),
+        ("sdist", "*.tar.gz", ["tests/cli"]),
+    ):
         _test_installed(session, kind, next(built.glob(pattern)), tests)
 
 
-def _test_installed(session: nox.Session, kind: str, package: Path, tests: str) -> None:
+def _test_installed(session: nox.Session, kind: str, package: Path, tests: list[str]) -> None:
     """Run tests on an installed package, in a folder that holds the tests and no source."""
     place = Path(session.create_tmp()).resolve() / kind
     shutil.rmtree(place, ignore_errors=True)
@@ -114,7 +117,7 @@ def _test_installed(session: nox.Session, kind: str, package: Path, tests: str) 
             python,
             "-m",
             "pytest",
-            tests,
+            *tests,
             *without_tree,
             _report(session, f"build-{kind}"),
             external=True,
@@ -123,6 +126,9 @@ def _test_installed(session: nox.Session, kind: str, package: Path, tests: str) 
 
 @nox.session(python=_supported_pythons())
 def tests(session: nox.Session) -> None:
-    """Run the tests on one release of Python."""
+    """Run the tests on one release of Python; those that run an old ml-dash only on the first."""
     session.install("-e", ".[all]", *_group("test"))
-    session.run("pytest", "--ignore=tests/docs", _report(session, "tests"), *session.posargs)
+    # Old releases are compared by the folders they write, which no Python changes.
+    chosen = [] if session.python == CURRENT else ["-m", "not old_release"]
+    report = _report(session, "tests")
+    session.run("pytest", "--ignore=tests/docs", *chosen, report, *session.posargs)
