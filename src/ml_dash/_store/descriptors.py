@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from random import randrange
+from random import getrandbits
 from typing import Protocol
 
 from ml_dash._base.fork import reset_in_child
@@ -15,11 +15,11 @@ except ImportError:  # pragma: no cover - no such platform in CI
 else:
     _SOFT_LIMIT = getrlimit(RLIMIT_NOFILE)[0]
 
-MAX_OPEN = max(16, min(_SOFT_LIMIT // 2, 2048))
-"""Half of what the process may open: the training script needs the rest."""
-
-
+_FOR_THE_SCRIPT = 256
+MAX_OPEN = min(max(_SOFT_LIMIT - _FOR_THE_SCRIPT, _SOFT_LIMIT // 2, 16), 2048)
+"""What the process may open, less what a training script with its data loaders needs."""
 _ATTEMPTS = 8
+_SELDOM_BITS = 4
 
 
 class Closeable(Protocol):
@@ -31,10 +31,11 @@ class Closeable(Protocol):
 
 
 class Descriptors:
-    """The open streams of this process; a full house evicts one at random.
+    """The open streams of this process, so many at most.
 
-    Random, because scripts write their metrics round-robin: dropping the least recently used one
-    would always drop the one that is needed next.
+    Scripts write their metrics round-robin. Dropping the least recently used one would always drop
+    the one that is needed next, so a full house mostly drops the one opened last, and now and then
+    any, lest it keep what is no longer written.
     """
 
     def __init__(self, max_open: int = MAX_OPEN) -> None:
@@ -52,7 +53,7 @@ class Descriptors:
             if len(self._open) < self.max_open:
                 self._open.append(stream)
                 return
-            position = randrange(len(self._open))
+            position = -1 if getrandbits(_SELDOM_BITS) else self._any()
             victim, self._open[position] = self._open[position], stream
         if not victim.try_release():
             with self._lock:
@@ -70,12 +71,15 @@ class Descriptors:
             with self._lock:
                 if not self._open:
                     return False
-                victim = self._open.pop(randrange(len(self._open)))
+                victim = self._open.pop(self._any())
             if victim.try_release():
                 return True
             with self._lock:
                 self._open.append(victim)
         return False
+
+    def _any(self) -> int:
+        return getrandbits(31) % len(self._open)
 
     def reset_after_fork(self) -> None:
         """Start empty in a forked child, whatever its parent's threads held."""

@@ -13,6 +13,8 @@ from ml_dash._store.stream import Stream
 class PointStream(Stream):
     """Points ``{"index", "data", "createdAt"}`` of one metric."""
 
+    _noted = (-1, b"")
+
     def append_point(self, data: bytes, now_s: float) -> int:
         """Write one point and return its index.
 
@@ -27,7 +29,10 @@ class PointStream(Stream):
             OSError: nothing of the point is in the file.
         """
         second = int(now_s)
-        text, micros = second_text(second), int((now_s - second) * 1e6)
+        noted = self._noted  # a tuple, so that threads see second and text of the same moment
+        if second != noted[0]:
+            self._noted = noted = (second, second_text(second))
+        text, micros = noted[1], int((now_s - second) * 1e6)
         with self.lock:
             fd = self._fd
             if fd < 0 or monotonic() >= self._look_again_at:
