@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from ml_dash import _media
 from ml_dash._record import jsonable
 from ml_dash._store.files import checked_place
+from ml_dash._store.outage import hint_for
 from ml_dash.exceptions import (
+    FileUploadError,
     InvalidValueError,
     MissingDependencyError,
+    MLDashError,
     SerializationError,
     UsageError,
 )
@@ -46,10 +49,21 @@ class FileContent:
         if not to or not isinstance(to, str):
             raise UsageError("The file's name is missing", hint="Give it as to='folder/name.ext'")
         _, name = checked_place("", to)
-        with tempfile.TemporaryDirectory(prefix="ml-dash-") as folder:
-            path = Path(folder) / name
-            make(path)
-            return self._keep(path, to, **given)
+        try:
+            with tempfile.TemporaryDirectory(prefix="ml-dash-") as folder:
+                path = Path(folder) / name
+                make(path)
+                return self._keep(path, to, **given)
+        except OSError as error:
+            if isinstance(error, MLDashError):
+                raise
+            raise FileUploadError(
+                f"Cannot make the file {to!r}: {error.strerror or error}",
+                kept="nothing was stored; all files stored before are there",
+                hint=hint_for(error),
+                context={"to": to, "errno": error.errno},
+                cause=error,
+            ) from error
 
     def save(
         self,

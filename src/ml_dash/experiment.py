@@ -83,7 +83,7 @@ class Experiment(RunIdentity):
 
     Example:
         >>> from ml_dash import Experiment
-        >>> with Experiment("ann/digits/first", dash_root=tmp_path).run as exp:
+        >>> with Experiment("ann/digits/first").run as exp:
         ...     _ = exp.params.set(lr=0.001)
         ...     _ = exp.metrics("train").log(loss=0.5)
         ...     exp.metrics("train").read()["data"][0]["data"]

@@ -60,7 +60,7 @@ class Document:
         try:
             return self.read(), None
         except CorruptDataError as error:
-            _log.warning("%s", error, exc_info=True)
+            _log.warning("%s (%s)", error.message, error.__cause__)
             return None, fsio.move_aside(self.path)
 
     def write(self, document: dict[str, Any]) -> None:

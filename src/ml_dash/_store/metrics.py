@@ -240,9 +240,9 @@ class MetricStores:
         self._names.note(key, store.folder.relative_to(self.folder).as_posix())
         try:
             store.open()
-        except OSError:
+        except OSError as error:
             # The points themselves may still be held in memory; flush makes up for it.
-            _log.warning("Could not prepare %s yet", store.folder, exc_info=True)
+            _log.warning("Could not prepare %s yet: %s", store.folder, error)
         self._open[name] = store
         return store
 

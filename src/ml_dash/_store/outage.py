@@ -20,7 +20,7 @@ _HINTS = {
     errno.EPERM: "Give this process write permission there; writing goes on by itself",
     errno.EMFILE: "Close files or raise the limit (ulimit -n); writing goes on by itself",
     errno.ENFILE: "The machine has too many open files; writing goes on when some are closed",
-    errno.ENOENT: "The folder was removed while the run was open; it is made again from here on",
+    errno.ENOENT: "The folder is gone or cannot be made: check the path",
 }
 
 

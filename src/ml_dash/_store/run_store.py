@@ -116,13 +116,13 @@ class RunStore:
         Raises:
             MLDashError: by the error mode, what could not be written.
         """
-        self._attempt("writing what waits", lambda: self._drain(now=True))
+        self._attempt("what waits", lambda: self._drain(now=True))
         if self._waiting:
             self._report_waiting()
         for track in self.tracks.written():
-            self._attempt(f"merging track {track.topic!r}", track.flush)
+            self._attempt(f"track {track.topic!r}", track.flush)
         for flush in self._snapshots():
-            self._attempt("writing snapshots", flush)
+            self._attempt("the snapshots", flush)
         self._raise_deferred()
 
     def flush_track(self, topic: str) -> None:
@@ -131,8 +131,8 @@ class RunStore:
         Raises:
             MLDashError: by the error mode, what could not be written.
         """
-        self._attempt("writing what waits", lambda: self._drain(now=True))
-        self._attempt(f"merging track {topic!r}", lambda: self.tracks.writer(topic).merge())
+        self._attempt("what waits", lambda: self._drain(now=True))
+        self._attempt(f"track {topic!r}", lambda: self.tracks.writer(topic).merge())
 
     def _snapshots(self) -> Iterator[Callable[[], None]]:
         yield self.logs.flush
@@ -157,7 +157,7 @@ class RunStore:
         self._flusher.stop()
         self._release()
         if problems:
-            self._handle(problems[0], "closing the run")
+            self._handle(problems[0], "the end of the run")
 
     def terminate(self, status: str, error: dict[str, str]) -> None:
         """Close from a signal handler: fully, unless the interrupted code holds a lock.
@@ -259,7 +259,7 @@ class RunStore:
             return
         self.write(track.pending if merged else track.data, line, "tracks")
         if merged and track.pending.size_bytes >= MERGE_AT_BYTES:
-            self._attempt(f"merging track {topic!r}", track.merge)
+            self._attempt(f"track {topic!r}", track.merge)
 
     def _write_behind(self, stream: Stream, tail: bytes, kind: str) -> int | None:
         if self._batch:
@@ -295,7 +295,7 @@ class RunStore:
         ):
             self._refuse(kind, stream.path, cause)
         elif self._outage.count("waiting") and cause is not None:
-            kept = f"{len(self._waiting)} records wait in memory; earlier ones are on disk"
+            kept = f"{_records(len(self._waiting))} in memory; earlier ones are on disk"
             handle_error(write_error(cause, stream.path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
         return None
@@ -323,13 +323,13 @@ class RunStore:
         try:
             self._drain(now=True)
         except OSError as error:
-            kept = f"{len(self._waiting)} records wait in memory"
+            kept = f"{_records(len(self._waiting))} in memory"
             self._deferred = write_error(error, self.folder, "gathered records", kept)
 
     def _raise_deferred(self) -> None:
         error, self._deferred = self._deferred, None
         if error is not None and self._outage.count("gathered"):
-            self._handle(error, "writing gathered records")
+            self._handle(error, "gathered records")
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -372,7 +372,7 @@ class RunStore:
         if isinstance(problem, OSError) and not isinstance(problem, DataLossError):
             kept = "all accepted records; only summaries for other tools are out of date"
             problem = write_error(problem, self.folder, what, kept)
-        handle_error(problem, what, self.mode)
+        handle_error(problem, f"writing {what}", self.mode)
 
     @contextmanager
     def _typed(self, what: str, path: Path) -> Iterator[None]:
@@ -392,3 +392,7 @@ class RunStore:
         self.params.stored = 0
         self.direct = not self._batch
         self._refused = Counter()
+
+
+def _records(count: int) -> str:
+    return "1 record waits" if count == 1 else f"{count} records wait"

@@ -309,9 +309,9 @@ class TrackStores:
         store = TrackStore(self.folder / directory, topic, self._durable)
         try:
             store.open()
-        except OSError:
+        except OSError as error:
             # The entries themselves may still be held in memory; a merge makes up for it.
-            _log.warning("Could not prepare %s yet", store.folder, exc_info=True)
+            _log.warning("Could not prepare %s yet: %s", store.folder, error)
         self._open[topic] = store
         return store
 
