@@ -161,6 +161,7 @@ def test_hang_becomes_a_timeout(connect: Callable[..., RemoteClient], server: Se
 
 def test_nobody_there(connect: Callable[..., RemoteClient], server: Server, waits: Waits) -> None:
     """A refused connection is a network error, after all attempts."""
+    server.shutdown()  # first, or its thread meets a closed socket
     server.server_close()
     with pytest.raises(NetworkError, match="Connect") as caught:
         connect().get_parameters("7")
