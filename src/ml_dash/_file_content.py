@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_dash import _media
 from ml_dash._record import jsonable
-from ml_dash._store.files import checked_place
-from ml_dash._store.outage import hint_for
+from ml_dash._store.places import checked_place
 from ml_dash.exceptions import (
-    FileUploadError,
     InvalidValueError,
     MissingDependencyError,
-    MLDashError,
     SerializationError,
     UsageError,
 )
@@ -42,28 +39,15 @@ class FileContent:
     def _keep(self, source: Path | str, to: str, **given: Any) -> Record:
         raise NotImplementedError
 
-    def _made(self, to: str, make: Callable[[Path], object], **given: Any) -> Record:
-        """Have a file made under its final name, in a folder of our own, and store it."""
-        self._experiment._require_open()
-        self._experiment._require_writable()
+    def _keep_made(self, make: Callable[[Path], object], to: str, **given: Any) -> Record:
+        raise NotImplementedError
+
+    def _made(self, to: str | None, make: Callable[[Path], object], **given: Any) -> Record:
+        """Have a file made under its final name, right in the store."""
         if not to or not isinstance(to, str):
-            raise UsageError("The file's name is missing", hint="Give it as to='folder/name.ext'")
-        _, name = checked_place("", to)
-        try:
-            with tempfile.TemporaryDirectory(prefix="ml-dash-") as folder:
-                path = Path(folder) / name
-                make(path)
-                return self._keep(path, to, **given)
-        except OSError as error:
-            if isinstance(error, MLDashError):
-                raise
-            raise FileUploadError(
-                f"Cannot make the file {to!r}: {error.strerror or error}",
-                kept="nothing was stored; all files stored before are there",
-                hint=hint_for(error),
-                context={"to": to, "errno": error.errno},
-                cause=error,
-            ) from error
+            raise UsageError("to= is missing: it names the file", hint="Give to='folder/name.ext'")
+        checked_place("", to)
+        return self._keep_made(make, to, **given)
 
     def save(
         self,
@@ -87,16 +71,14 @@ class FileContent:
             raise UsageError("There is nothing to save", hint="Give content, or file_path=...")
         if isinstance(content, str) and _is_path(content):
             return self._keep(content, to or "", **given)
-        make = self._maker(content)
-        if not to:
-            raise UsageError("to= is missing: it names the file", hint="Give to='name.ext'")
-        return self._made(to, make, **given)
+        return self._made(to, self._maker(content), **given)
 
     def _maker(self, content: Any) -> Callable[[Path], object]:
         if isinstance(content, (bytes, bytearray)):
             return lambda path: path.write_bytes(content)
         if isinstance(content, (dict, list)):
-            return lambda path: path.write_text(_json(content))
+            data = _json(content)
+            return lambda path: path.write_bytes(data)
         if hasattr(content, "__array_interface__"):
             return lambda path: _media.write_image(content, path, 95)
         hint = (
@@ -123,8 +105,8 @@ class FileContent:
         Raises:
             SerializationError: a part of it has no JSON form; nothing was stored.
         """
-        text = _json(content)
-        return self._made(to, lambda path: path.write_text(text))
+        data = _json(content)
+        return self._made(to, lambda path: path.write_bytes(data))
 
     def save_blob(self, data: bytes, *, to: str) -> Record:
         """Store bytes.
@@ -142,17 +124,14 @@ class FileContent:
         Raises:
             SerializationError: it cannot be pickled; nothing was stored.
         """
-        try:
-            data = pickle.dumps(content)
-        except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
-            raise SerializationError(f"The value cannot be pickled: {error}") from error
-        return self._made(to, lambda path: path.write_bytes(data))
+        return self._made(to, lambda path: _dump(content, path))
 
     def save_torch(self, model: Any, *, to: str) -> Record:
         """Store what ``torch.save`` writes.
 
         Raises:
             MissingDependencyError: torch is not installed (is a ``ModuleNotFoundError``).
+            SerializationError: it cannot be written; nothing was stored.
         """
         try:
             import torch
@@ -160,7 +139,12 @@ class FileContent:
             raise MissingDependencyError(
                 "save_torch needs torch, which is not installed", hint="pip install torch"
             ) from error
-        return self._made(to, lambda path: torch.save(model, path))
+
+        def make(path: Path) -> None:
+            with _written_whole("torch.save"):
+                torch.save(model, path)
+
+        return self._made(to, make)
 
     def save_fig(self, fig: Any = None, *, to: str, **kwargs: Any) -> Record:
         """Store a matplotlib figure (the current one when omitted) and close it.
@@ -171,6 +155,7 @@ class FileContent:
             **kwargs: For ``savefig``.
 
         Raises:
+            InvalidValueError: matplotlib refuses the format or an option.
             MissingDependencyError: matplotlib is not installed (extra ``images``).
         """
         return self._made(to, lambda path: _media.write_figure(fig, path, kwargs))
@@ -210,9 +195,27 @@ class FileContent:
         )
 
 
-def _json(content: Any) -> str:
+def _json(content: Any) -> bytes:
     # The user's own file: NaN stays the bare token that Python reads and writes, as in 0.6.
-    return json.dumps(jsonable.to_plain(content), indent=2)
+    return json.dumps(jsonable.to_plain(content), indent=2).encode("ascii")
+
+
+def _dump(content: Any, path: Path) -> None:
+    with _written_whole("pickle"), open(path, "wb") as file:
+        pickle.dump(content, file)
+
+
+@contextmanager
+def _written_whole(by: str) -> Iterator[None]:
+    """Turn what a serialiser raises for a value that it cannot take into our own error."""
+    try:
+        yield
+    except OSError:
+        raise  # the disk, not the value
+    except (pickle.PicklingError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise SerializationError(
+            f"The value cannot be written by {by}: {error}", kept="nothing was stored", cause=error
+        ) from error
 
 
 def _is_path(text: str) -> bool:

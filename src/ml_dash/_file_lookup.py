@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_dash._base.policy import ErrorHandlingMode, handle_error
 from ml_dash._store.files import FileStore
-from ml_dash.exceptions import AmbiguousFileError, ExperimentFileNotFoundError
+from ml_dash.exceptions import AmbiguousFileError, ExperimentFileNotFoundError, FileReadError
 
 Record = dict[str, Any]
 
@@ -110,13 +110,33 @@ def split_glob(path: str) -> tuple[str | None, str | None]:
 
 
 def fetch_all(files: FileStore, records: list[Record], folder: Path) -> list[str]:
-    """Copy files into a folder; those of equal names keep their folders below it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Copy files into a folder; those of equal names keep their folders below it.
+
+    Raises:
+        FileReadError: a folder cannot be made, a file not read or written.
+        ChecksumMismatchError: the stored bytes of a file are damaged.
+    """
+    for record in records:
+        files.index.path_of(record)  # no record names a place outside, here or there
+    _make(folder)
     count = Counter(str(record["filename"]) for record in records)
     done = []
     for record in records:
         alone = count[str(record["filename"])] == 1
         target = folder / (str(record["filename"]) if alone else full_path(record))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make(target.parent)
         done.append(files.fetch(record["id"], target))
     return done
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileReadError(
+            f"Cannot make the folder {folder} for downloads: {error.strerror}",
+            kept="what was downloaded before, and the store",
+            hint="Give another destination",
+            context={"path": str(folder), "errno": error.errno},
+            cause=error,
+        ) from error

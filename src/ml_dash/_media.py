@@ -21,16 +21,18 @@ def write_figure(figure: Any, path: Path, options: dict[str, Any]) -> None:
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
-        InvalidValueError: matplotlib knows no such format.
+        InvalidValueError: it is no figure, or matplotlib refuses the format or an option.
     """
     try:
         from matplotlib import pyplot
     except ImportError as error:
         raise _need("matplotlib", "images", error) from error
     chosen = pyplot.gcf() if figure is None else figure
+    if not hasattr(chosen, "savefig"):
+        raise InvalidValueError(f"fig is a {type(chosen).__name__}", hint="Give a figure")
     try:
         chosen.savefig(path, **options)
-    except ValueError as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise InvalidValueError(f"The figure cannot be written as {path.name}: {error}") from error
     finally:
         pyplot.close(chosen)
@@ -108,6 +110,8 @@ def write_video(frames: Any, path: Path, fps: int, options: dict[str, Any]) -> N
         FileUploadError: the encoder failed.
     """
     stack = _frames(frames)
+    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not fps > 0:
+        raise InvalidValueError(f"fps is {fps!r}", hint="Give frames per second, above 0")
     try:
         import imageio.v3 as imageio
         import numpy as np
@@ -117,7 +121,9 @@ def write_video(frames: Any, path: Path, fps: int, options: dict[str, Any]) -> N
     timing = {"duration": 1000 / fps} if path.suffix.lower() == ".gif" else {"fps": fps}
     try:
         imageio.imwrite(path, images, **{**timing, **options})
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
+    except ImportError as error:
+        raise _need(f"an encoder for {path.suffix or 'this file'}", "video", error) from error
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise FileUploadError(
             f"The video {path.name!r} cannot be encoded: {error}",
             kept="nothing was stored",
@@ -138,6 +144,10 @@ def _frames(given: Any) -> Any:
 
 def _frame(np: Any, array: Any) -> Any:
     """Return a frame as bytes: floats from -1 to 1 (negative ones are black), bools, integers."""
+    if array.ndim not in (2, 3) or not array.size:
+        raise InvalidValueError(
+            f"A frame of shape {array.shape} is no image", hint="Give (H, W) or (H, W, C)"
+        )
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind == "b":

@@ -5,18 +5,18 @@ from __future__ import annotations
 import difflib
 import logging
 import mimetypes
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ml_dash import _file_lookup as lookup
 from ml_dash._base.ids import unique_id
-from ml_dash._base.policy import warn_user
+from ml_dash._base.policy import ErrorHandlingMode, log_error, warn_user
 from ml_dash._file_content import FileContent
 from ml_dash._store.blobs import checksum_of
 from ml_dash.exceptions import (
     CorruptDataError,
+    FileReadError,
     InvalidFileError,
     InvalidValueError,
     RecoverableWarning,
@@ -24,6 +24,7 @@ from ml_dash.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from ml_dash._store.files import FileStore
     from ml_dash.experiment import Experiment
 
 __all__ = [
@@ -65,15 +66,26 @@ class FileBuilder(FileContent):
     def _folder(self) -> str:
         return str(self._path or self._options.get("prefix") or "/")
 
-    def _keep(self, source: Path | str, to: str, **given: Any) -> Record:
+    def _store(self) -> FileStore:
+        """Return the store, for writing."""
         self._experiment._require_open()
         self._experiment._require_writable()
-        said = {key: given.get(key) for key in ("description", "tags", "metadata")}
-        chosen = {k: v if v is not None else self._options.get(k) for k, v in said.items()}
-        record: Record = self._experiment._files.store(
-            source, path=self._folder, filename=to, bindrs=self._options.get("bindrs"), **chosen
-        )
+        store: FileStore = self._experiment._files
+        return store
+
+    def _keep(self, source: Path | str, to: str, **given: Any) -> Record:
+        record = self._store().store(source, path=self._folder, filename=to, **self._said(given))
         return {**record, "status": "stored"}
+
+    def _keep_made(self, make: Callable[[Path], object], to: str, **given: Any) -> Record:
+        store = self._store()
+        record = store.store_made(make, path=self._folder, filename=to, **self._said(given))
+        return {**record, "status": "stored"}
+
+    def _said(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return what is said about a new file: in the call, or else in the options."""
+        said = {name: given.get(name) for name in ("description", "tags", "metadata", "bindrs")}
+        return {k: v if v is not None else self._options.get(k) for k, v in said.items()}
 
     def upload(
         self,
@@ -109,7 +121,7 @@ class FileBuilder(FileContent):
 
         An unreadable list is empty, as in 0.6, and logged.
         """
-        return _loudly([], lambda: self.list_or_raise(pattern))
+        return _loudly([], lambda: self.list_or_raise(pattern), self._experiment._mode)
 
     def list_or_raise(self, pattern: str | None = None) -> Records:
         """List the files in this folder and below.
@@ -118,7 +130,7 @@ class FileBuilder(FileContent):
             pattern: Only files whose name, or whole path in the run, matches this glob.
 
         Raises:
-            CorruptDataError: the list is unreadable.
+            FileReadError: the list is unreadable.
             NotOpenError: the run is not open.
         """
         self._experiment._require_open()
@@ -153,8 +165,7 @@ class FileBuilder(FileContent):
         return files.fetch(self._the_file()["id"], target)
 
     def _the_file(self) -> Record:
-        wanted = self._named()
-        return lookup.one(self._all(), wanted, self._experiment._mode)
+        return lookup.one(self._all(), self._named(), self._experiment._mode)
 
     def _named(self) -> str:
         if not self._path:
@@ -180,9 +191,7 @@ class FileBuilder(FileContent):
             NotOpenError: the run is not open.
             WriteProtectedError: the run is write-protected.
         """
-        self._experiment._require_open()
-        self._experiment._require_writable()
-        files = self._experiment._files
+        files = self._store()
         if self._options.get("file_id"):
             return files.delete(self._options["file_id"])
         if pattern is not None:
@@ -197,23 +206,21 @@ class FileBuilder(FileContent):
             UsageError: no ``file_id`` was given (is a ``ValueError``).
             ExperimentFileNotFoundError: there is no such file.
         """
-        self._experiment._require_open()
-        self._experiment._require_writable()
+        files = self._store()
         if not self._options.get("file_id"):
             raise UsageError("update() needs files(file_id=...)")
         given = {key: self._options.get(key) for key in ("description", "tags", "metadata")}
-        record: Record = self._experiment._files.update(self._options["file_id"], **given)
-        return record
+        return files.update(self._options["file_id"], **given)
 
     def exists(self) -> bool:
         """Tell whether the file is there; False, loudly, when the list is unreadable."""
-        return _loudly(False, self.exists_or_raise)
+        return _loudly(False, self.exists_or_raise, self._experiment._mode)
 
     def exists_or_raise(self) -> bool:
         """Tell whether the file is there.
 
         Raises:
-            CorruptDataError: the list of files is unreadable.
+            FileReadError: the list of files is unreadable.
             NotOpenError: the run is not open.
         """
         self._experiment._require_open()
@@ -228,10 +235,8 @@ class FileBuilder(FileContent):
             UnicodeDecodeError: it is no such text.
         """
         self._experiment._require_open()
-        record = self._the_file()
-        with tempfile.TemporaryDirectory(prefix="ml-dash-") as folder:
-            path = self._experiment._files.fetch(record["id"], Path(folder) / "content")
-            return Path(path).read_text(encoding)
+        files: FileStore = self._experiment._files
+        return files.read(self._the_file()["id"]).decode(encoding)
 
     def duplicate(self, source: str | Record, to: str) -> Record:
         """Store a copy of a stored file under another name.
@@ -243,27 +248,30 @@ class FileBuilder(FileContent):
         Raises:
             InvalidValueError: the source is neither (is a ``ValueError``).
             ExperimentFileNotFoundError: there is no such file.
+            ChecksumMismatchError: the stored bytes are damaged; nothing was stored.
         """
-        self._experiment._require_open()
+        files = self._store()
         file_id = source.get("id") if isinstance(source, dict) else source
         if not isinstance(file_id, str) or not file_id:
             raise InvalidValueError("source must be a file's id or its record")
-        files = self._experiment._files
-        original = files.index.path_of(files.find(file_id))
-        top = FileBuilder(self._experiment, None, **{**self._options, "prefix": "/"})
         if not to or to.endswith("/"):
             raise InvalidFileError(f"{to!r} names no file", hint="Give the name of the copy")
-        return top._keep(original, to)
+        record = files.copy_within(file_id, filename=to, **self._said({}))
+        return {**record, "status": "stored"}
 
 
-def _loudly(empty: T, read: Callable[[], T]) -> T:
-    """Return what ``read`` finds; 0.6's empty answer, loudly, when the list is unreadable."""
+def _loudly(empty: T, read: Callable[[], T], mode: ErrorHandlingMode) -> T:
+    """Return what ``read`` finds; 0.6's empty answer, loudly, when the list is unreadable.
+
+    Raises:
+        CorruptDataError, FileReadError: the list is unreadable, in STRICT mode.
+    """
     try:
         return read()
-    except (CorruptDataError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
+    except (CorruptDataError, FileReadError) as error:
+        if mode is ErrorHandlingMode.STRICT:
             raise
-        _log.error("The list of files is unreadable: %s", error, exc_info=error)
+        log_error(error, "reading the list of files")
         return empty
 
 
@@ -288,8 +296,7 @@ class FilesAccessor:
     def download(self, path: str, *, to: str | Path | None = None) -> Any:
         """Copy a file, or all that match a glob, out of the run."""
         folder, pattern = lookup.split_glob(path)
-        builder = FileBuilder(self._experiment, folder)
-        return builder.download(pattern, to=to)
+        return FileBuilder(self._experiment, folder).download(pattern, to=to)
 
     def delete(self, path: str) -> Any:
         """Mark a file, or all that match a glob, as deleted."""
@@ -331,18 +338,23 @@ class BindrsBuilder:
 
     def list(self) -> Records:
         """List the files that were stored with this name among their ``bindrs``."""
-        return _loudly([], self.list_or_raise)
+        return _loudly([], self.list_or_raise, self._experiment._mode)
 
     def list_or_raise(self) -> Records:
         """List the files of the collection.
 
         Raises:
-            CorruptDataError: the list of files is unreadable.
+            FileReadError: the list of files is unreadable.
             NotOpenError: the run is not open.
         """
         self._experiment._require_open()
         records = self._experiment._files.list(None, None)
-        return [record for record in records if self._name in (record.get("bindrs") or ())]
+        return [record for record in records if self._name in _names(record.get("bindrs"))]
+
+
+def _names(bindrs: Any) -> list[str]:
+    # 0.6.27 kept a single name as a text, of which each part would be found.
+    return [bindrs] if isinstance(bindrs, str) else list(bindrs or ())
 
 
 def _known_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -353,10 +365,8 @@ def _known_options(given: dict[str, Any]) -> dict[str, Any]:
         )
         _log.warning(message)
         warn_user(message, RecoverableWarning)
-    for name in ("tags", "bindrs"):
-        value = given.get(name)
-        if value is not None and not isinstance(value, (list, tuple)):
-            raise InvalidValueError(f"{name} is {value!r}", hint="Give a list of texts")
+    if given.get("tags") is not None and not isinstance(given["tags"], (list, tuple, set)):
+        raise InvalidValueError(f"tags is {given['tags']!r}", hint="Give a list of texts")
     return {name: value for name, value in given.items() if name in _OPTIONS}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_dash._base.clock import stamp
-from ml_dash._store.blobs import checksum_of
+from ml_dash._base import fsio
+from ml_dash._store import file_scan, places
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Add, Event, Journal
 from ml_dash._store.layout import FILES
@@ -25,142 +27,123 @@ Record = dict[str, Any]
 class FileIndex:
     """The records of a run's files, by id, in the order of their storing."""
 
-    def __init__(self, folder: Path, experiment_id: str, journal: Journal) -> None:
+    def __init__(
+        self, folder: Path, experiment_id: str, journal: Journal, *, durable: bool = False
+    ) -> None:
         self.folder = folder / FILES
         self.records: dict[str, Record] = {}
         self.journal = journal
         self._at: dict[tuple[str, str], str] = {}
+        # A snapshot may be older than the journal: what it still lists must not come back.
+        self._removed: set[str] = set()
         self._experiment_id = experiment_id
-        self._document = Document(self.folder / ".files_metadata.json")
+        self._document = Document(self.folder / places.SNAPSHOT, durable=durable)
         self._dirty = False
         self._next_at = 0.0
+        # Readers import nothing; they remember what the snapshot has beyond the journal.
+        self._looked_at = Document(self.folder / places.SNAPSHOT)
+        self._beyond: tuple[list[Record], list[str]] = ([], [])
         journal.on(_KIND, self._fold)
 
     def _fold(self, event: Event) -> None:
-        gone = self.records.pop(event["removed"], None) if "removed" in event else None
-        if gone is not None and self._at.get(_place(gone)) == gone["id"]:
-            del self._at[_place(gone)]
+        if "removed" in event:
+            self._removed.add(event["removed"])
+            gone = self.records.pop(event["removed"], None)
+            if gone is not None and self._at.get(_place(gone)) == gone["id"]:
+                del self._at[_place(gone)]
         record = event.get("record")
         if record is not None:
             self.records[record["id"]] = record
             self._at[_place(record)] = record["id"]
+
+    # -- writing, inside a transaction ---------------------------------------------------------
 
     def at(self, record: Record) -> Record | None:
         """Return the record, not deleted, that has the place of this one."""
         found = self.records.get(self._at.get(_place(record), ""))
         return None if found is None or found.get("deletedAt") else found
 
-    def change(self, add: Add, record: Record | None, removed: str | None = None) -> None:
+    def change(self, add: Add, record: Record, removed: str | None = None) -> None:
         """Note a new or changed record, and one that it replaces; inside a transaction.
 
         Raises:
             OSError: nothing was noted.
         """
-        event: Event = {} if record is None else {"record": record}
+        event: Event = {"record": record}
         add(_KIND, event if removed is None else {**event, "removed": removed})
         self._dirty = True
-        if time.monotonic() >= self._next_at:
-            self.write_snapshot()
 
     def import_foreign(self, add: Add) -> None:
-        """Note what 0.6 wrote into the snapshot; a damaged one is moved aside and made again."""
+        """Note what 0.6 wrote into the snapshot; a damaged one is moved aside and made again.
+
+        Raises:
+            OSError: the snapshot can be neither read nor moved, or the journal not written.
+        """
         if not self._document.changed():
             return
-        found, kept = self._document.read_or_set_aside()
-        for record in self._foreign(found, lost=kept is not None):
-            add(_KIND, {"record": record})
-        if found is not None:
-            for gone in self._replaced_by_0_6(found):
-                add(_KIND, {"removed": gone})
+        # Before it is read: what comes in between is looked at once more.
         self._document.remember()
-        self._dirty |= found is None and bool(self.records)
+        try:
+            news, gone = self._compare()
+        except CorruptDataError as error:
+            _log.warning("%s", error, exc_info=True)
+            fsio.move_aside(self._document.path)
+            news, gone = self._found_in_folder(), []
+            self._dirty = True
+        for record in news:
+            add(_KIND, {"record": record})
+        for key in gone:
+            add(_KIND, {"removed": key})
 
-    def _foreign(self, found: dict[str, Any] | None, *, lost: bool) -> list[Record]:
-        if found is not None:
-            return [r for r in _records(found) if self._is_news(r)]
-        # Only the journal and the folder itself are left to say what there was.
-        gone = lost or not self._document.path.exists()
-        return self._records_of_folder() if gone and not self.records else []
+    def _compare(self) -> tuple[list[Record], list[str]]:
+        """Return what the snapshot has beyond the journal, and what 0.6 has removed.
+
+        Raises:
+            CorruptDataError: it is damaged.
+            OSError: it cannot be read.
+        """
+        document = self._document.read()
+        if document is None:
+            self._dirty |= bool(self.records)
+            return ([] if self.records else self._found_in_folder()), []
+        listed = _listed(document, self._document.path)
+        return [r for r in listed if self._is_news(r)], self._replaced_by_0_6(listed)
 
     def _is_news(self, record: Record) -> bool:
+        if record["id"] in self._removed:
+            return False
         known = self.records.get(record["id"])
         return known is None or str(record.get("updatedAt")) > str(known.get("updatedAt"))
 
-    def _replaced_by_0_6(self, found: dict[str, Any]) -> list[str]:
+    def _replaced_by_0_6(self, listed: Sequence[Record]) -> list[str]:
         """Return files that 0.6 has replaced: it drops the old record and its folder."""
-        listed = {record["id"] for record in _records(found)}
-        places = {_place(record) for record in _records(found) if not record.get("deletedAt")}
+        ids = {record["id"] for record in listed}
+        taken = {_place(record) for record in listed if not record.get("deletedAt")}
         return [
             key
             for key, record in self.records.items()
-            if key not in listed and _place(record) in places and not self.path_of(record).exists()
+            if key not in ids and _place(record) in taken and not self._bytes_of(record).exists()
         ]
 
-    def _records_of_folder(self) -> list[Record]:
-        made = []
-        for path in sorted(self.folder.rglob("*")):
-            parts = path.relative_to(self.folder).parts
-            if path.is_file() and len(parts) >= 2 and parts[-2].isdigit():
-                made.append(self._guessed(path, parts))
+    def _found_in_folder(self) -> list[Record]:
+        """Return records for files of which only the folder itself is left to tell."""
+        known = self.records.keys() | self._removed
+        made = file_scan.scan(self.folder, known, self._experiment_id)
         if made:
-            _log.warning("The list of files in %s was made again from the folder; descriptions, "
-                         "tags and metadata are lost", self.folder)  # fmt: skip
+            self._dirty = True
         return made
 
-    def _guessed(self, path: Path, parts: tuple[str, ...]) -> Record:
-        when = stamp(path.stat().st_mtime)
-        return {
-            "id": parts[-2],
-            "experimentId": self._experiment_id,
-            "path": "/" + "/".join(parts[:-2]),
-            "filename": parts[-1],
-            "description": None,
-            "tags": [],
-            "bindrs": [],
-            "contentType": "application/octet-stream",
-            "sizeBytes": path.stat().st_size,
-            "checksum": checksum_of(path),
-            "metadata": None,
-            "uploadedAt": when,
-            "updatedAt": when,
-            "deletedAt": None,
-        }
-
-    def path_of(self, record: Record) -> Path:
-        """Return where a record's bytes are."""
-        return self.folder.joinpath(
-            str(record["path"]).strip("/"), str(record["id"]), str(record["filename"])
-        )
-
-    def look(self) -> list[Record]:
-        """Return all records as they are on disk now, deleted ones included.
-
-        Raises:
-            OSError: it cannot be read.
-        """
-        self.journal.refresh()
-        records = dict(self.records)
-        if self._document.changed() or not records:
-            try:
-                found = self._document.read()
-            except CorruptDataError as error:
-                _log.warning("%s; the list is taken from the journal and the folder", error,
-                             exc_info=True)  # fmt: skip
-                found = None
-            if found is None and not records:
-                records = {r["id"]: r for r in self._records_of_folder()}
-            if found is not None:
-                records.update({r["id"]: r for r in _records(found) if self._is_news(r)})
-                for gone in self._replaced_by_0_6(found):
-                    records.pop(gone, None)
-        return list(records.values())
-
-    def write_snapshot(self) -> None:
+    def write_snapshot(self, *, due: bool = False) -> None:
         """Write the snapshot; a failure is logged and made up for later.
 
         Inside a transaction only.
+
+        Args:
+            due: Only if it is behind and the last one was long enough ago.
         """
         began = time.monotonic()
+        if due and (not self._dirty or began < self._next_at):
+            return
         try:
             self._document.write({"files": list(self.records.values())})
             self._dirty = False
@@ -177,14 +160,103 @@ class FileIndex:
             OSError: the journal cannot be locked.
         """
         if self._dirty:
-            with self.journal.transaction():
+            with self.journal.transaction() as add:
+                # A snapshot that 0.6 has written since would be lost with its records.
+                self.import_foreign(add)
                 self.write_snapshot()
 
+    # -- reading ---------------------------------------------------------------------------------
 
-def _records(document: dict[str, Any]) -> list[Record]:
-    found = document.get("files")
-    return [r for r in found if isinstance(r, dict) and "id" in r] if found else []
+    def path_of(self, record: Record) -> Path:
+        """Return where a record's bytes are.
+
+        Raises:
+            InvalidFileError: that is outside the run's files.
+        """
+        return places.inside(self.folder, self._bytes_of(record))
+
+    def _bytes_of(self, record: Record) -> Path:
+        return self.folder.joinpath(record["path"].strip("/"), record["id"], record["filename"])
+
+    def look(self) -> list[Record]:
+        """Return all records as they are on disk now, deleted ones included.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        self._refresh()
+        news, gone = self._news()
+        if not news and not gone:
+            return list(self.records.values())
+        records = {**self.records, **{record["id"]: record for record in news}}
+        for key in gone:
+            records.pop(key, None)
+        return list(records.values())
+
+    def get(self, file_id: str) -> Record | None:
+        """Return the record of an id as it is on disk now, deleted or not.
+
+        Raises:
+            OSError: the list cannot be read.
+        """
+        self._refresh()
+        news, gone = self._news()
+        if file_id in gone:
+            return None
+        return next((r for r in news if r["id"] == file_id), self.records.get(file_id))
+
+    def _news(self) -> tuple[list[Record], list[str]]:
+        news, gone = self._beyond
+        return [record for record in news if self._is_news(record)], gone
+
+    def _refresh(self) -> None:
+        self.journal.refresh()
+        if not self._document.changed():
+            self._beyond = ([], [])
+        elif self._looked_at.changed():
+            self._looked_at.remember()
+            try:
+                self._beyond = self._compare()
+            except CorruptDataError as error:
+                _log.warning("%s; the list is taken from the journal and the folder", error,
+                             exc_info=True)  # fmt: skip
+                self._beyond = (self._found_in_folder(), [])
+
+
+def _listed(document: dict[str, Any], path: Path) -> list[Record]:
+    """Return the records of a snapshot.
+
+    Raises:
+        CorruptDataError: what it has is no list of records.
+    """
+    found = document.get("files", [])
+    if not isinstance(found, list) or not all(map(_is_record, found)):
+        raise CorruptDataError(
+            f"{path} holds no list of file records",
+            kept="the file is untouched",
+            hint="The next write moves it aside and makes it again",
+            context={"path": str(path)},
+        )
+    return found
+
+
+def _is_record(found: Any) -> bool:
+    # A name such as `..` or `/etc` would lead anywhere.
+    return (
+        isinstance(found, dict)
+        and places.is_plain(found.get("id"))
+        and places.is_plain(found.get("filename"))
+        and isinstance(found.get("path"), str)
+    )
 
 
 def _place(record: Record) -> tuple[str, str]:
-    return str(record["path"]).strip("/"), str(record["filename"])
+    return record["path"].strip("/"), record["filename"]
+
+
+def own_copy(record: Record) -> Record:
+    """Return a record that its receiver may change."""
+    return {
+        key: copy.deepcopy(value) if isinstance(value, (dict, list)) else value
+        for key, value in record.items()
+    }

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import mimetypes
 import os
-import shutil
-import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
-from ml_dash._base.ids import unique_id
+from ml_dash._base.fork import reset_in_child
 from ml_dash._record import codec, jsonable
 from ml_dash._store import blobs
-from ml_dash._store.file_index import FileIndex, Record
+from ml_dash._store.file_index import FileIndex, Record, own_copy
+from ml_dash._store.file_intake import FileIntake, Fill
 from ml_dash._store.journal import Journal
-from ml_dash._store.outage import hint_for
-from ml_dash.exceptions import ExperimentFileNotFoundError, FileUploadError, InvalidFileError
+from ml_dash._store.outage import hint_for, write_error
+from ml_dash._store.places import checked_destination, checked_place, is_below
+from ml_dash.exceptions import (
+    ExperimentFileNotFoundError,
+    FileReadError,
+    FileUploadError,
+    InvalidValueError,
+    MLDashError,
+)
 
-_log = logging.getLogger("ml_dash.store")
+Records = list[Record]
 
 
 class FileStore:
@@ -29,16 +37,24 @@ class FileStore:
         run_folder: The run's folder.
         experiment_id: ``<project>/<prefix>``, as 0.6 wrote it into each record.
         journal: The run's journal.
+        durable: Whether a stored file also survives a power cut.
 
     Attributes:
         stored: How many files this process has stored.
     """
 
-    def __init__(self, run_folder: Path, experiment_id: str, journal: Journal) -> None:
-        self.index = FileIndex(run_folder, experiment_id, journal)
+    def __init__(
+        self, run_folder: Path, experiment_id: str, journal: Journal, *, durable: bool = False
+    ) -> None:
+        self.index = FileIndex(run_folder, experiment_id, journal, durable=durable)
         self.stored = 0
         self._experiment_id = experiment_id
         self._journal = journal
+        self._durable = durable
+        self._intake = FileIntake(self.index, durable=durable)
+        reset_in_child(self)
+
+    # -- storing ---------------------------------------------------------------------------------
 
     def store(
         self,
@@ -46,11 +62,8 @@ class FileStore:
         *,
         path: str = "",
         filename: str = "",
-        description: str | None = None,
-        tags: list[str] | None = None,
-        bindrs: list[str] | None = None,
-        metadata: dict[str, Any] | None = None,
-        content_type: str | None = None,
+        checksum: str = "",
+        **said: Any,
     ) -> Record:
         """Copy a file into the run; it is in the store when this returns.
 
@@ -60,92 +73,104 @@ class FileStore:
             source: The file; it is only read.
             path: Folder within the run's files.
             filename: Its name there; the source's own when empty.
-            description: What it is.
-            tags: Words to find it by.
-            bindrs: Collections that it belongs to.
-            metadata: Facts about it.
-            content_type: Its MIME type; guessed from the source's name when omitted.
+            checksum: The SHA-256 that it must have, if that is known.
+            **said: ``description``, ``tags``, ``bindrs``, ``metadata``, and ``content_type``
+                (guessed from the source's name when omitted).
 
         Returns:
             The file's record.
 
         Raises:
             InvalidFileError: the source cannot be stored, or the name leaves the run.
-            SerializationError: the metadata have no JSON form; nothing was stored.
+            InvalidValueError: what is said about it is of a wrong type, or (SerializationError)
+                has no JSON form; nothing was stored.
+            ChecksumMismatchError: the source has another checksum; nothing was stored.
             FileUploadError: the store refuses the write; nothing was stored.
         """
         origin = blobs.check_source(source)
-        place, name = checked_place(path, filename or origin.name)
-        codec.encode([metadata, tags, bindrs, description])
-        record: Record = {
+        record = self._draft(path, filename or origin.name, **said)
+
+        def fill(target: Path) -> blobs.Blob:
+            blob = blobs.copy_in(origin, target, durable=self._durable)
+            blobs.verify(blob.checksum, checksum, origin, "nothing was stored")
+            return blob
+
+        return self._take_in(record, fill, origin, origin.name)
+
+    def store_made(
+        self, make: Callable[[Path], object], *, path: str = "", filename: str, **said: Any
+    ) -> Record:
+        """Have a file made right in the store, without another copy; otherwise as :meth:`store`.
+
+        Args:
+            make: Writes the file, under its final name, in a folder that is there for it alone.
+            path: Folder within the run's files.
+            filename: Its name there.
+            **said: As for :meth:`store`.
+        """
+        record = self._draft(path, filename, **said)
+
+        def fill(target: Path) -> blobs.Blob:
+            make(target)
+            return blobs.measure(target, durable=self._durable)
+
+        return self._take_in(record, fill, None, record["filename"])
+
+    def _draft(
+        self,
+        path: str,
+        filename: str,
+        *,
+        description: str | None = None,
+        tags: list[str] | None = None,
+        bindrs: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        content_type: str | None = None,
+    ) -> Record:
+        place, name = checked_place(path, filename)
+        said = _checked(tags=tags, bindrs=bindrs, metadata=metadata, description=description)
+        return {
             "id": "",
             "experimentId": self._experiment_id,
             "path": place,
             "filename": name,
-            "description": description,
-            "tags": list(tags or []),
-            "bindrs": bindrs or [],
+            "description": said.get("description"),
+            "tags": said.get("tags", []),
+            "bindrs": said.get("bindrs", []),
             "contentType": content_type,
             "sizeBytes": 0,
             "checksum": "",
-            "metadata": jsonable.to_plain(metadata),
+            "metadata": said.get("metadata"),
             "uploadedAt": "",
             "updatedAt": "",
             "deletedAt": None,
         }
+
+    def _take_in(self, record: Record, fill: Fill, origin: Path | None, named: str) -> Record:
+        shown = f"{record['path'].rstrip('/')}/{record['filename']}"
         try:
-            self._keep(origin, record)
+            # Python reads the system's table of types at the first guess, which can fail.
+            kind = record["contentType"] or mimetypes.guess_type(named)[0]
+            record["contentType"] = kind or "application/octet-stream"
+            self._intake.take(record, fill)
+        except MLDashError:
+            raise
         except OSError as error:
+            what = f"{origin} as {shown}" if origin else shown
             raise FileUploadError(
-                f"Cannot store {origin} as {place.rstrip('/')}/{name}: {error.strerror or error}",
-                kept="the source is untouched, and so are the files stored before",
-                hint=hint_for(error),
-                context={"path": str(origin), "errno": error.errno},
+                f"Cannot store {what}: {error.strerror or error}",
+                kept=f"{'the source is untouched, and so are ' if origin else ''}"
+                "the files stored before",
+                hint=_hint_for(error),
+                context={"path": str(origin or shown), "errno": error.errno},
                 cause=error,
             ) from error
         self.stored += 1
-        return record
+        return own_copy(record)
 
-    def _keep(self, origin: Path, record: Record) -> None:
-        # Python reads the system's table of types at the first guess, which can fail.
-        guess = record["contentType"] or mimetypes.guess_type(origin.name)[0]
-        record["contentType"] = guess or "application/octet-stream"
-        with self._journal.transaction() as add:
-            # Before there is anything of this file in the folder, from which a damaged list is
-            # made again.
-            self.index.import_foreign(add)
-        folder = self._new_folder(record)
-        try:
-            arriving = folder / f".{uuid.uuid4().hex}~"
-            blob = blobs.copy_in(origin, arriving)
-            os.replace(arriving, folder / record["filename"])
-            record["sizeBytes"], record["checksum"] = blob.size_bytes, blob.checksum
-            record["uploadedAt"] = record["updatedAt"] = stamp()
-            with self._journal.transaction() as add:
-                self.index.import_foreign(add)
-                old = self.index.at(record)
-                self.index.change(add, dict(record), None if old is None else old["id"])
-        except BaseException:
-            _remove_own(folder)
-            raise
-        if old is not None:
-            # The store's copy of what was replaced, as in 0.6; only now that the new one is noted.
-            _remove_own(self.index.path_of(old).parent)
+    # -- reading ---------------------------------------------------------------------------------
 
-    def _new_folder(self, record: Record) -> Path:
-        parent = self.index.folder.joinpath(record["path"].strip("/"))
-        _refuse_links(self.index.folder, parent)
-        parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            record["id"] = unique_id()
-            folder: Path = parent / record["id"]
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                continue
-            return folder
-
-    def list(self, path_prefix: str | None = None, tags: list[str] | None = None) -> list[Record]:
+    def list(self, path_prefix: str | None = None, tags: list[str] | None = None) -> Records:
         """Return the records of files that are not deleted, oldest first.
 
         Args:
@@ -153,14 +178,15 @@ class FileStore:
             tags: Only files with one of these.
 
         Raises:
-            CorruptDataError: the list is damaged.
-            OSError: it cannot be read.
+            FileReadError: the list cannot be read.
         """
+        with self._looking():
+            records = self.index.look()
         return [
-            record
-            for record in self.index.look()
+            own_copy(record)
+            for record in records
             if not record.get("deletedAt")
-            and (path_prefix is None or _is_below(record["path"], path_prefix))
+            and (path_prefix is None or is_below(record["path"], path_prefix))
             and (not tags or set(tags) & set(record.get("tags") or ()))
         ]
 
@@ -169,15 +195,35 @@ class FileStore:
 
         Raises:
             ExperimentFileNotFoundError: there is no such file, or it was deleted.
+            FileReadError: the list cannot be read.
         """
-        for record in self.index.look():
-            if record["id"] == file_id and not record.get("deletedAt"):
-                return record
+        with self._looking():
+            record = self.index.get(file_id)
+        return own_copy(self._there(record, file_id))
+
+    def _there(self, record: Record | None, file_id: str) -> Record:
+        if record is not None and not record.get("deletedAt"):
+            return record
         raise ExperimentFileNotFoundError(
             f"File not found: the run has no file with the id {file_id!r}",
             hint="List the files with files().list()",
             context={"id": file_id, "path": str(self.index.folder)},
         )
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        try:
+            yield
+        except MLDashError:
+            raise
+        except OSError as error:
+            raise FileReadError(
+                f"The list of files in {self.index.folder} cannot be read: {error.strerror}",
+                kept="the files are as they were",
+                hint="Give this process read permission there",
+                context={"path": str(self.index.folder), "errno": error.errno},
+                cause=error,
+            ) from error
 
     def fetch(self, file_id: str, dest_path: str | os.PathLike[str] | None = None) -> str:
         """Copy a file out, verified, and return where it is now.
@@ -189,32 +235,66 @@ class FileStore:
         Raises:
             ExperimentFileNotFoundError: there is no such file, or its bytes are gone.
             ChecksumMismatchError: its bytes are damaged; the destination is as it was.
-            OSError: the destination cannot be written.
+            InvalidFileError: the destination is no place for a file, or its folder is missing.
+            FileReadError: it cannot be read, or the destination not be written.
         """
         record = self.find(file_id)
-        stored = self.index.path_of(record)
-        if not stored.is_file():
-            raise ExperimentFileNotFoundError(
-                f"The bytes of {record['filename']!r} are gone from {stored}",
-                context={"id": file_id, "path": str(stored)},
-            )
-        destination = Path(dest_path) if dest_path else Path(record["filename"])
-        if destination.is_dir():
-            raise IsADirectoryError(f"{destination} is a folder; name the file to write")
-        blobs.copy_out(stored, destination, str(record.get("checksum") or ""))
-        return str(dest_path or destination)
+        shown = str(dest_path or record["filename"])
+        with self._opened(record) as stored:
+            destination = checked_destination(Path(shown))
+            with _reading(f"copy {stored.name} to {shown}", f"{shown} is as it was"):
+                blobs.copy_out(stored, destination, str(record.get("checksum") or ""))
+        return shown
+
+    def read(self, file_id: str) -> bytes:
+        """Return the bytes of a file, verified; errors as for :meth:`fetch`."""
+        record = self.find(file_id)
+        with self._opened(record) as stored:
+            with _reading(f"read {stored.name}", "the file is as it was"):
+                data = stored.readall()
+            found = blobs.checksum_of_bytes(data)
+            blobs.verify(found, str(record.get("checksum") or ""), stored.name, "nothing was read")
+        return data
+
+    @contextmanager
+    def _opened(self, record: Record) -> Iterator[FileIO]:
+        path = self.index.path_of(record)
+        with _reading(f"read {path}", "the store is as it was"):
+            try:
+                file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed below
+            except FileNotFoundError as error:
+                raise ExperimentFileNotFoundError(
+                    f"The bytes of {record['filename']!r} are gone from {path}",
+                    context={"id": record["id"], "path": str(path)},
+                    cause=error,
+                ) from error
+        with file:
+            yield file
+
+    def copy_within(self, file_id: str, *, path: str = "", filename: str, **said: Any) -> Record:
+        """Store a verified copy of a stored file; otherwise as :meth:`store`.
+
+        Raises:
+            ExperimentFileNotFoundError: there is no such file.
+            ChecksumMismatchError: its bytes are damaged; nothing was stored.
+        """
+        record = self.find(file_id)
+        with self._opened(record):
+            origin = self.index.path_of(record)
+            expected = str(record.get("checksum") or "")
+            return self.store(origin, path=path, filename=filename, checksum=expected, **said)
+
+    # -- changing --------------------------------------------------------------------------------
 
     def delete(self, file_id: str) -> dict[str, Any]:
         """Mark a file as deleted; its bytes stay.
 
         Raises:
             ExperimentFileNotFoundError: there is no such file.
-            OSError: nothing was changed.
+            LocalWriteError: nothing was changed.
         """
-        with self._journal.transaction() as add:
-            self.index.import_foreign(add)
-            now = stamp()
-            self.index.change(add, {**self._known(file_id), "updatedAt": now, "deletedAt": now})
+        now = stamp()
+        self._change(file_id, {"updatedAt": now, "deletedAt": now})
         return {"id": file_id, "deletedAt": now}
 
     def update(self, file_id: str, **changes: Any) -> Record:
@@ -222,20 +302,25 @@ class FileStore:
 
         Raises:
             ExperimentFileNotFoundError: there is no such file.
-            SerializationError: a value has no JSON form; nothing was changed.
-            OSError: nothing was changed.
+            InvalidValueError: a value is of a wrong type; nothing was changed.
+            LocalWriteError: nothing was changed.
         """
-        given = {key: value for key, value in changes.items() if value is not None}
-        plain = jsonable.to_plain(given)
-        with self._journal.transaction() as add:
-            self.index.import_foreign(add)
-            record = {**self._known(file_id), **plain, "updatedAt": stamp()}
-            self.index.change(add, record)
-        return record
+        return self._change(file_id, {**_checked(**changes), "updatedAt": stamp()})
 
-    def _known(self, file_id: str) -> Record:
-        record = self.index.records.get(file_id)
-        return self.find(file_id) if record is None or record.get("deletedAt") else record
+    def _change(self, file_id: str, changes: dict[str, Any]) -> Record:
+        try:
+            with self._journal.transaction() as add:
+                self.index.import_foreign(add)
+                known = self._there(self.index.records.get(file_id), file_id)
+                record = {**known, **changes}
+                self.index.change(add, record)
+                self.index.write_snapshot(due=True)
+        except MLDashError:
+            raise
+        except OSError as error:
+            what, kept = f"the record of file {file_id}", "all files and their records"
+            raise write_error(error, self._journal.path, what, kept) from error
+        return own_copy(record)
 
     def flush(self) -> None:
         """Write the list that 0.6 tools read, if it is behind.
@@ -245,45 +330,46 @@ class FileStore:
         """
         self.index.flush()
 
+    def reset_after_fork(self) -> None:
+        """Count afresh in a forked child."""
+        self.stored = 0
 
-def checked_place(path: str, filename: str) -> tuple[str, str]:
-    """Return folder and name of a file within the run; folders in the name join the folder.
+
+def _checked(**said: Any) -> dict[str, Any]:
+    """Return what is said about a file as plain values of our own, without what is None.
 
     Raises:
-        InvalidFileError: it would leave the run, or has no name.
+        InvalidValueError: a value is of a wrong type, or (SerializationError) has no JSON form.
     """
-    whole = f"{path}/{filename}"
-    parts = [part for part in whole.split("/") if part]
-    if not parts or filename.endswith("/"):
-        raise InvalidFileError(f"{whole!r} names no file", hint="Give the name of a file")
-    for part in parts:
-        if part in (".", "..") or "\0" in part:
-            raise InvalidFileError(
-                f"{whole!r} would leave the run's files", hint="Use plain folder and file names",
-                context={"path": whole})  # fmt: skip
-    return "/" + "/".join(parts[:-1]), parts[-1]
+    if isinstance(said.get("bindrs"), str):
+        said["bindrs"] = [said["bindrs"]]  # 0.6.27 took one name as it was
+    plain = {
+        key: jsonable.to_plain(list(value) if isinstance(value, (tuple, set)) else value, key)
+        for key, value in said.items()
+        if value is not None
+    }
+    for name in ("tags", "bindrs"):
+        value = plain.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise InvalidValueError(f"{name} is {said[name]!r}", hint="Give a list of texts")
+    if not isinstance(plain.get("metadata", {}), dict):
+        raise InvalidValueError(f"metadata is {said['metadata']!r}", hint="Give a dictionary")
+    codec.encode(plain)
+    return plain
 
 
-def _is_below(path: str, folder: str) -> bool:
-    inside, above = path.strip("/"), folder.strip("/")
-    return not above or inside == above or inside.startswith(f"{above}/")
-
-
-def _remove_own(folder: Path) -> None:
-    """Remove a folder that the store made for one file."""
+@contextmanager
+def _reading(what: str, kept: str) -> Iterator[None]:
     try:
-        shutil.rmtree(folder)
-    except OSError:
-        _log.warning("Could not remove %s, which is no longer needed", folder, exc_info=True)
+        yield
+    except MLDashError:
+        raise
+    except OSError as error:
+        raise FileReadError(
+            f"Cannot {what}: {error.strerror or error}", kept=kept, hint=_hint_for(error),
+            context={"errno": error.errno}, cause=error) from error  # fmt: skip
 
 
-def _refuse_links(top: Path, folder: Path) -> None:
-    for place in (folder, *folder.parents):
-        if place == top:
-            return
-        if place.is_symlink():
-            raise InvalidFileError(
-                f"{place} is a symbolic link; a run stores files only in folders of its own",
-                hint="Remove the link",
-                context={"path": str(place)},
-            )
+def _hint_for(error: OSError) -> str:
+    # What is said for records: they are written by themselves later; a file is not.
+    return f"{hint_for(error).partition(';')[0]}; then call this again"
