@@ -19,6 +19,7 @@ _FOR_THE_SCRIPT = 256
 MAX_OPEN = min(max(_SOFT_LIMIT - _FOR_THE_SCRIPT, _SOFT_LIMIT // 2, 16), 2048)
 """What the process may open, less what a training script with its data loaders needs."""
 _ATTEMPTS = 8
+_AT_LEAST = 8
 _SELDOM_BITS = 4
 
 
@@ -77,6 +78,20 @@ class Descriptors:
             with self._lock:
                 self._open.append(victim)
         return False
+
+    def make_room(self) -> bool:
+        """Give back a quarter of the files, and keep to that bound from now on.
+
+        For when the process has no descriptor left: a limit that was lowered, or a script that
+        needs more than was set aside for it.
+
+        Returns:
+            Whether any was given back.
+        """
+        wanted = len(self._open) // 4 + 1
+        closed = sum(self.evict() for _ in range(wanted))
+        self.max_open = max(min(self.max_open, len(self._open)), _AT_LEAST)
+        return closed > 0
 
     def _any(self) -> int:
         return getrandbits(31) % len(self._open)

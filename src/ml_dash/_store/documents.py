@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from ml_dash._base import fsio
 from ml_dash._record import codec
+from ml_dash._store.descriptors import SHARED
 from ml_dash.exceptions import CorruptDataError
 
 _log = logging.getLogger("ml_dash.store")
@@ -70,7 +72,13 @@ class Document:
             OSError: the old one is still there.
             SerializationError: a value has no JSON form; the old document is still there.
         """
-        fsio.write_atomic(self.path, codec.encode_document(document), durable=self._durable)
+        data = codec.encode_document(document)
+        try:
+            fsio.write_atomic(self.path, data, durable=self._durable)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE) or not SHARED.make_room():
+                raise
+            fsio.write_atomic(self.path, data, durable=self._durable)
         self.remember()
 
 

@@ -219,7 +219,7 @@ class Stream:
             PrefixError: the file is a symbolic link.
             OSError: it cannot be opened.
         """
-        while error.errno in (errno.EMFILE, errno.ENFILE) and self._descriptors.evict():
+        while error.errno in (errno.EMFILE, errno.ENFILE) and self._descriptors.make_room():
             try:
                 return os.open(self._name, _OPEN_FLAGS | os.O_CREAT, 0o666)
             except OSError as again:
