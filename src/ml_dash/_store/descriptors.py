@@ -11,13 +11,18 @@ from ml_dash._base.fork import reset_in_child
 try:
     from resource import RLIMIT_NOFILE, getrlimit
 except ImportError:  # pragma: no cover - no such platform in CI
-    _SOFT_LIMIT = 512
+
+    def _soft_limit() -> int:
+        return 512
 else:
-    _SOFT_LIMIT = getrlimit(RLIMIT_NOFILE)[0]
+
+    def _soft_limit() -> int:
+        return getrlimit(RLIMIT_NOFILE)[0]
+
 
 _FOR_THE_SCRIPT = 256
-MAX_OPEN = min(max(_SOFT_LIMIT - _FOR_THE_SCRIPT, _SOFT_LIMIT // 2, 16), 2048)
-"""What the process may open, less what a training script with its data loaders needs."""
+_MOST = 2048
+_LOOK_EVERY = 16
 _ATTEMPTS = 8
 _AT_LEAST = 8
 _SELDOM_BITS = 4
@@ -31,6 +36,12 @@ class Closeable(Protocol):
         ...
 
 
+def bound() -> int:
+    """Return what the process may open now, less what a script with data loaders needs."""
+    limit = _soft_limit()
+    return min(max(limit - _FOR_THE_SCRIPT, limit // 2, _AT_LEAST), _MOST)
+
+
 class Descriptors:
     """The open streams of this process, so many at most.
 
@@ -39,8 +50,8 @@ class Descriptors:
     any, lest it keep what is no longer written.
     """
 
-    def __init__(self, max_open: int = MAX_OPEN) -> None:
-        self.max_open = max_open
+    def __init__(self, max_open: int | None = None) -> None:
+        self.max_open = bound() if max_open is None else max_open
         self._open: list[Closeable] = []
         self._lock = threading.Lock()
         reset_in_child(self)
@@ -49,16 +60,21 @@ class Descriptors:
         return len(self._open)
 
     def register(self, stream: Closeable) -> None:
-        """Count a stream that has just opened its file, in place of another when full."""
+        """Count a stream that has just opened its file; close another when there are too many."""
         with self._lock:
+            if not len(self._open) % _LOOK_EVERY:
+                # The limit may have been lowered since; a full house meets EMFILE in odd places.
+                self.max_open = min(self.max_open, bound())
             if len(self._open) < self.max_open:
                 self._open.append(stream)
                 return
+            # Mostly the one opened last gives its place to the new one.
             position = -1 if getrandbits(_SELDOM_BITS) else self._any()
             victim, self._open[position] = self._open[position], stream
         if not victim.try_release():
             with self._lock:
                 self._open.append(victim)
+            self.evict()
 
     def forget(self, stream: Closeable) -> None:
         """Stop counting a stream that has closed its file itself."""
