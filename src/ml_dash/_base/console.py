@@ -103,7 +103,8 @@ def progress(label: str, total: int, *, quiet: bool | None = None) -> Iterator[A
         redirect_stdout=seen,
     ) as bar:
         task = bar.add_task(escape(label), total=total)
-        yield lambda steps: bar.advance(task, steps)
+        # Drawn at each step: a short job would be over before the next tick.
+        yield lambda steps: bar.update(task, advance=steps, refresh=True)
 
 
 def _advance_unseen(_steps: int) -> None:
