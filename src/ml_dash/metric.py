@@ -183,9 +183,7 @@ class MetricBuilder:
             InvalidValueError: ``_ts`` is no number, or -1 with no call before.
             NotOpenError: the run is not open.
         """
-        if self._session is not self._experiment._session:
-            self._bind()
-        if "_ts" in kwargs:
+        if self._session is not self._experiment._session or "_ts" in kwargs:
             self._write(*self._encoded(kwargs))
             return self
         # The path of every training step: what `_write(*_encoded())` does, in one go.
@@ -202,9 +200,8 @@ class MetricBuilder:
         return self
 
     def _encoded(self, fields: dict[str, Any]) -> tuple[bytes, float, float]:
-        """Return a point as JSON, when it was logged and its time; nothing is written."""
-        if self._session is not self._experiment._session:
-            self._bind()
+        """Return a point as JSON, when it was logged and its time; changes nothing on disk."""
+        self._experiment._require_open()
         now_s = seconds = time()
         given = fields.get("_ts")
         fields = {key: value for key, value in fields.items() if key != "_ts"}
@@ -213,6 +210,8 @@ class MetricBuilder:
         return encode(fields), now_s, seconds
 
     def _write(self, data: bytes, now_s: float, seconds: float) -> None:
+        if self._session is not self._experiment._session:
+            self._bind()
         if self._stream is not None:
             self._store.write(self._stream, self._stream.tail(data, now_s), "metrics")
         self._times.last = seconds
