@@ -9,6 +9,7 @@ The data set is real (1,797 scanned digits, 8 x 8 pixels) and comes with scikit-
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -58,6 +59,16 @@ def judge(model: MLPClassifier, part: Part) -> dict[str, float]:
     }
 
 
+def fit(model: MLPClassifier, images: Any, labels: Any) -> None:
+    """Train on one batch; scikit-learn turns Ctrl-C into a warning, which nobody would hear."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Training interrupted")
+        try:
+            model.partial_fit(images, labels, classes=range(10))
+        except UserWarning as interrupted:
+            raise KeyboardInterrupt from interrupted
+
+
 def train(experiment: Experiment, epochs: Iterable[int] = range(EPOCHS)) -> MLPClassifier:
     """Train a classifier and record the training."""
     train_part, eval_part = load()
@@ -75,7 +86,7 @@ def train(experiment: Experiment, epochs: Iterable[int] = range(EPOCHS)) -> MLPC
     start = time.perf_counter()
     for epoch in epochs:
         for images, labels in batches(train_part, rng):
-            model.partial_fit(images, labels, classes=range(10))
+            fit(model, images, labels)
             experiment.metrics("batches").buffer(loss=model.loss_)
             sizes = [float(np.linalg.norm(layer)) for layer in model.coefs_]
             experiment.tracks("weights").append(
