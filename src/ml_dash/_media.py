@@ -118,18 +118,29 @@ def write_video(frames: Any, path: Path, fps: int, options: dict[str, Any]) -> N
     except ImportError as error:
         raise _need("imageio with imageio-ffmpeg", "video", error) from error
     images = [_frame(np, np.asarray(frame)) for frame in stack]
+    shapes = sorted({image.shape for image in images})
+    if len(shapes) > 1:
+        # Said here: an encoder that stops in the middle goes on for a while by itself.
+        raise InvalidValueError(f"Frames differ in shape: {shapes[:3]}", hint="Use one shape")
     timing = {"duration": 1000 / fps} if path.suffix.lower() == ".gif" else {"fps": fps}
     try:
         imageio.imwrite(path, images, **{**timing, **options})
     except ImportError as error:
         raise _need(f"an encoder for {path.suffix or 'this file'}", "video", error) from error
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise FileUploadError(
-            f"The video {path.name!r} cannot be encoded: {error}",
-            kept="nothing was stored",
-            hint="Frames of one size, a name ending in .mp4 or .gif; see also the extra 'video'",
-            cause=error,
-        ) from error
+        raise _not_encoded(path, str(error), error) from error
+    if not path.exists() or not path.stat().st_size:
+        # An encoder that refuses its options says so on stderr only.
+        raise _not_encoded(path, "the encoder wrote nothing; it says why on stderr", None)
+
+
+def _not_encoded(path: Path, why: str, cause: Exception | None) -> FileUploadError:
+    return FileUploadError(
+        f"The video {path.name!r} cannot be encoded: {why}",
+        kept="nothing was stored",
+        hint="Use a name ending in .mp4 or .gif, and options that imageio knows",
+        cause=cause,
+    )
 
 
 def _frames(given: Any) -> Any:

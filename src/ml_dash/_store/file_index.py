@@ -37,13 +37,17 @@ class FileIndex:
         # A snapshot may be older than the journal: what it still lists must not come back.
         self._removed: set[str] = set()
         self._experiment_id = experiment_id
-        self._document = Document(self.folder / places.SNAPSHOT, durable=durable)
+        self._durable = durable
+        self._document = self._unseen()
         self._dirty = False
         self._next_at = 0.0
         # Readers import nothing; they remember what the snapshot has beyond the journal.
-        self._looked_at = Document(self.folder / places.SNAPSHOT)
+        self._looked_at = self._unseen()
         self._beyond: tuple[list[Record], list[str]] = ([], [])
         journal.on(_KIND, self._fold)
+
+    def _unseen(self) -> Document:
+        return Document(self.folder / places.SNAPSHOT, durable=self._durable)
 
     def _fold(self, event: Event) -> None:
         if "removed" in event:
@@ -83,6 +87,14 @@ class FileIndex:
             return
         # Before it is read: what comes in between is looked at once more.
         self._document.remember()
+        try:
+            self._import(add)
+        except BaseException:
+            # Not dealt with: written over now, it would take 0.6's records along.
+            self._document = self._unseen()
+            raise
+
+    def _import(self, add: Add) -> None:
         try:
             news, gone = self._compare()
         except CorruptDataError as error:
@@ -216,11 +228,18 @@ class FileIndex:
         elif self._looked_at.changed():
             self._looked_at.remember()
             try:
-                self._beyond = self._compare()
-            except CorruptDataError as error:
-                _log.warning("%s; the list is taken from the journal and the folder", error,
-                             exc_info=True)  # fmt: skip
-                self._beyond = (self._found_in_folder(), [])
+                self._beyond = self._look_beyond()
+            except BaseException:
+                self._looked_at = self._unseen()
+                raise
+
+    def _look_beyond(self) -> tuple[list[Record], list[str]]:
+        try:
+            return self._compare()
+        except CorruptDataError as error:
+            _log.warning("%s; the list is taken from the journal and the folder", error,
+                         exc_info=True)  # fmt: skip
+            return self._found_in_folder(), []
 
 
 def _listed(document: dict[str, Any], path: Path) -> list[Record]:

@@ -376,10 +376,20 @@ def test_damaged_and_missing_bytes(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_list_is_typed(tmp_path: Path) -> None:
-    """A list that is a folder can be neither read nor taken for empty."""
+    """A list that is a folder is not taken for empty, not even the second time."""
+    store = files(tmp_path)
     snapshot_path(tmp_path).mkdir(parents=True)
-    with pytest.raises(FileReadError, match="cannot be read"):
-        files(tmp_path).list()
+    for _ in range(2):
+        with pytest.raises(FileReadError, match="cannot be read"):
+            store.list()
+        with pytest.raises(FileUploadError):
+            text(tmp_path, "a", store=store)
+    snapshot_path(tmp_path).rmdir()
+    by_0_6 = {"id": "71", "path": "/", "filename": "old", "updatedAt": "2026"}
+    snapshot_path(tmp_path).write_text(json.dumps({"files": [by_0_6]}))
+    text(tmp_path, "a", store=store)
+    assert names(store) == ["old", "a"]
+    assert [r["filename"] for r in listed(tmp_path)] == ["old", "a"]
 
 
 # --- changing -------------------------------------------------------------------------------------
