@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,10 @@ def write_video(frames: Any, path: Path, fps: int, options: dict[str, Any]) -> N
         raise InvalidValueError(f"Frames differ in shape: {shapes[:3]}", hint="Use one shape")
     timing = {"duration": 1000 / fps} if path.suffix.lower() == ".gif" else {"fps": fps}
     try:
-        imageio.imwrite(path, images, **{**timing, **options})
+        with warnings.catch_warnings():
+            # For an ending it does not know, imageio tries, and excuses, each of its old plugins.
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            imageio.imwrite(path, images, **{**timing, **options})
     except ImportError as error:
         raise _need(f"an encoder for {path.suffix or 'this file'}", "video", error) from error
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:

@@ -448,7 +448,6 @@ def test_frames_that_are_no_video(exp: Experiment) -> None:
     assert exp.files.list() == []
 
 
-@pytest.mark.filterwarnings("ignore:ImageIO's vendored:DeprecationWarning")
 @pytest.mark.parametrize(
     ("name", "options", "cause"),
     [("v.mp4", {"codec": "nonsense"}, False), ("v.nonsense", {}, True),
