@@ -99,12 +99,11 @@ class StoredRuns:
         start_index: int = 0,
         limit: int = 1000,
     ) -> dict[str, Any]:
-        """Return a window of a metric's points; empty when there is none."""
+        """Return a window of a metric's points, without damaged lines; empty when none."""
+        metrics = self.run_store(prefix, project).metrics
         return answer(
             page([], start_index, 0),
-            lambda: self.read_metric_data_or_raise(
-                owner, project, prefix, metric_name, start_index, limit
-            ),
+            lambda: metrics.reader(metric_name).page(start_index, limit, skip_damaged=True),
         )
 
     def read_metric_data_or_raise(
@@ -175,12 +174,12 @@ class StoredRuns:
             InvalidValueError: the format is unknown.
         """
         formats.check(format)
-        return answer(
-            formats.render(format, topic, None, columns),
-            lambda: self.read_track_data_or_raise(
-                owner, project, prefix, topic, start_timestamp, end_timestamp, columns, format
-            ),
+        tracks = self.run_store(prefix, project).tracks
+        entries = answer(
+            None,
+            lambda: tracks.reader(topic).between(start_timestamp, end_timestamp, skip_damaged=True),
         )
+        return formats.render(format, topic, entries, columns)
 
     def read_track_data_or_raise(
         self,

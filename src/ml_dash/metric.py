@@ -260,20 +260,17 @@ class MetricBuilder:
         Returns:
             ``data`` (a list of ``{"index", "data", "createdAt"}``), ``startIndex``, ``endIndex``
             (inclusive), ``total`` (points in this window) and ``hasMore``. Empty when there is no
-            such metric, and (as in 0.6) when it is unreadable, which is logged; see
-            :meth:`read_or_raise`.
+            such metric; an unreadable line is left out and logged. See :meth:`read_or_raise`.
 
         Raises:
             InvalidValueError: ``limit`` is negative, or one of the two is no whole number.
         """
         _check_window(start_index, limit)
         try:
-            return self.read_or_raise(start_index, limit)
+            metric = self._experiment._run_store.metrics.reader(self._name)
         except MetricNotFoundError:
             return page([], start_index, 0)
-        except CorruptDataError as error:
-            _log.error("Metric %r is unreadable: %s", self._name, error, exc_info=error)
-            return page([], start_index, 0)
+        return metric.page(start_index, limit, skip_damaged=True)
 
     def read_or_raise(self, start_index: int = 0, limit: int = 1000) -> dict[str, Any]:
         """Return a window of the metric's points; see :meth:`read`.

@@ -11,7 +11,6 @@ from ml_dash import _track_formats as formats
 from ml_dash._record import codec, flatten, jsonable
 from ml_dash._store.tracks import Entry
 from ml_dash.exceptions import (
-    CorruptDataError,
     InvalidValueError,
     TrackNotFoundError,
 )
@@ -156,20 +155,20 @@ class TrackBuilder:
                 extra ``parquet``) or ``mocap`` (a dictionary of frames).
 
         Returns:
-            The entries in that format. A missing track reads as an empty one, and so does (as in
-            0.6) an unreadable one, which is logged; see :meth:`read_or_raise`.
+            The entries in that format. A missing track reads as an empty one; an unreadable line
+            is left out and logged. See :meth:`read_or_raise`.
 
         Raises:
             InvalidValueError: the format is unknown.
             MissingDependencyError: ``parquet`` without pyarrow.
         """
+        formats.check(format)
         try:
-            return self.read_or_raise(start_timestamp, end_timestamp, columns, format)
+            track = self._experiment._run_store.tracks.reader(self._topic)
         except TrackNotFoundError:
             return formats.render(format, self._topic, None, columns)
-        except CorruptDataError as error:
-            _log.error("Track %r is unreadable: %s", self._topic, error, exc_info=error)
-            return formats.render(format, self._topic, None, columns)
+        entries = track.between(start_timestamp, end_timestamp, skip_damaged=True)
+        return formats.render(format, self._topic, entries, columns)
 
     def read_or_raise(
         self,

@@ -65,6 +65,18 @@ class Document:
             _log.warning("%s (%s)", error.message, error.__cause__)
             return None, fsio.move_aside(self.path)
 
+    def read_or_empty(self) -> dict[str, Any]:
+        """Return the document; nothing, loudly, when it is damaged: the next writer mends it.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            return self.read() or {}
+        except CorruptDataError as error:
+            _log.warning("%s (%s)", error.message, error.__cause__)
+            return {}
+
     def write(self, document: dict[str, Any]) -> None:
         """Replace the document.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,34 @@ class LogStore:
         if self._window is None:
             self._window = Window(self.stream.path, self.stream.number_of)
         self._window.look()
-        for line in self._window.read(start, limit):
-            yield decode_line(line, self.stream.path)
+        yield from decode_lines(self._window.read(start, limit), self.stream.path, key=_NUMBER)
+
+
+def decode_lines(
+    lines: Iterable[bytes], path: Path, *, key: str, skip_damaged: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Read stored lines, each of which must have a key.
+
+    Args:
+        lines: The lines.
+        path: Their file, for the error.
+        key: What each record has.
+        skip_damaged: Leave a damaged line out, loudly, instead of raising.
+
+    Raises:
+        CorruptDataError: a line is no such record.
+    """
+    for line in lines:
+        try:
+            record = decode_line(line, path)
+            if key not in record:
+                raise _unreadable(line, path)
+        except CorruptDataError as error:
+            if not skip_damaged:
+                raise
+            _log.error("%s", error, exc_info=error)
+            continue
+        yield record
 
 
 def decode_line(line: bytes, path: Path) -> dict[str, Any]:

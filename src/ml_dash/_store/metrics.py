@@ -13,7 +13,7 @@ from ml_dash._base.fork import reset_in_child
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import METRICS, POINTS, SUMMARY
-from ml_dash._store.logs import decode_line
+from ml_dash._store.logs import decode_line, decode_lines
 from ml_dash._store.names import UNNAMED, Names, decode, spells
 from ml_dash._store.points import PointStream
 from ml_dash._store.window import Window
@@ -113,19 +113,26 @@ class MetricStore:
         self._window.look()
         return self._window
 
-    def read(self, start: int, limit: int) -> Iterator[dict[str, Any]]:
+    def read(
+        self, start: int, limit: int, *, skip_damaged: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """Yield the points with ``start <= index < start + limit``.
+
+        Args:
+            start: First index.
+            limit: How many indexes.
+            skip_damaged: Leave damaged lines out, loudly, instead of raising.
 
         Raises:
             CorruptDataError: a line is no JSON object.
             OSError: the points cannot be read.
         """
-        for line in self.window().read(start, limit):
-            yield decode_line(line, self.stream.path)
+        lines = self.window().read(start, limit)
+        yield from decode_lines(lines, self.stream.path, key="index", skip_damaged=skip_damaged)
 
-    def page(self, start: int, limit: int) -> dict[str, Any]:
+    def page(self, start: int, limit: int, *, skip_damaged: bool = False) -> dict[str, Any]:
         """Return a window of points in 0.6's shape; see :meth:`read`."""
-        points = list(self.read(start, limit))
+        points = list(self.read(start, limit, skip_damaged=skip_damaged))
         return page(points, start, self.window().lines)
 
     def listed(self) -> dict[str, Any]:
@@ -163,14 +170,8 @@ class MetricStore:
         }
 
     def _summary(self) -> dict[str, Any]:
-        try:
-            found = self._document.read()
-        except CorruptDataError as error:
-            # The points say how many there are; only the description is missing until the
-            # next writer makes the snapshot again from the journal.
-            _log.warning("%s", error, exc_info=True)
-            found = None
-        return {**(found or {}), **{k: v for k, v in self.definition.items() if v is not None}}
+        given = {key: value for key, value in self.definition.items() if value is not None}
+        return {**self._document.read_or_empty(), **given}
 
 
 _LISTED = ("metricId", "name", "description", "tags", "totalDataPoints", "createdAt")

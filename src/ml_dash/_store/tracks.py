@@ -24,11 +24,11 @@ from ml_dash._record.flatten import flatten
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import PENDING, POINTS, SUMMARY, TRACKS
-from ml_dash._store.logs import decode_line
+from ml_dash._store.logs import decode_line, decode_lines
 from ml_dash._store.metrics import noted_name
 from ml_dash._store.names import Names, decode, encode, spells
 from ml_dash._store.stream import Stream
-from ml_dash.exceptions import CorruptDataError, TrackNotFoundError
+from ml_dash.exceptions import TrackNotFoundError
 
 _log = logging.getLogger("ml_dash.store")
 _KIND = "track"
@@ -148,7 +148,7 @@ class TrackStore:
         columns = set(summary.get("columns", ()))
         total = summary.get("totalEntries", 0)
         first, last = summary.get("firstTimestamp"), summary.get("lastTimestamp")
-        for entry in self._lines(start, size):
+        for entry in self._decoded(self._lines(start, size), skip_damaged=True):
             total += 1
             columns.update(key for key in entry if key != "timestamp")
             time = entry.get("timestamp")
@@ -172,26 +172,31 @@ class TrackStore:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def entries(self) -> list[Entry]:
+    def entries(self, *, skip_damaged: bool = False) -> list[Entry]:
         """Return all entries, those not yet merged included.
 
+        Args:
+            skip_damaged: Leave damaged lines out, loudly, instead of raising.
+
         Raises:
-            CorruptDataError: a line is no JSON object.
+            CorruptDataError: a line is no entry.
             OSError: the track cannot be read.
         """
         size, lines = self._look()
         marks = [at for at, line in enumerate(lines) if line.startswith(_MARK)]
         if not marks:
-            return [*self._lines(0, size), *self._merged(lines)]
+            return [*self._decoded(self._lines(0, size), skip_damaged), *self._merged(lines)]
         start = _offset(lines[marks[-1]])
         block = self._block([line for line in lines[: marks[-1]] if not line.startswith(_MARK)])
-        after = [codec.encode(entry) for entry in self._lines(start, size)]
-        announced = [*after, *_missing(block, after)]
+        after = list(self._lines(start, size))
+        announced = [*self._lines(0, start), *after, *_missing(block, after)]
         return [
-            *self._lines(0, start),
-            *(decode_line(line, self.data.path) for line in announced),
+            *self._decoded(announced, skip_damaged),
             *self._merged(lines[marks[-1] + 1 :]),
         ]
+
+    def _decoded(self, lines: Iterable[bytes], skip_damaged: bool) -> Iterator[Entry]:
+        return decode_lines(lines, self.data.path, key="timestamp", skip_damaged=skip_damaged)
 
     def _merged(self, lines: list[bytes]) -> list[Entry]:
         return merge_entries(decode_line(line, self.pending.path) for line in lines)
@@ -208,7 +213,7 @@ class TrackStore:
         finally:
             os.close(fd)
 
-    def _lines(self, start: int, end: int) -> Iterator[Entry]:
+    def _lines(self, start: int, end: int) -> Iterator[bytes]:
         if end <= start:
             return
         with open(self.data.path, "rb") as file:
@@ -219,13 +224,15 @@ class TrackStore:
                 if position > end or not line.endswith(b"\n"):
                     return
                 if line.strip():
-                    yield decode_line(line, self.data.path)
+                    yield line.rstrip(b"\n")
 
-    def between(self, start: float | None, end: float | None) -> list[Entry]:
+    def between(
+        self, start: float | None, end: float | None, *, skip_damaged: bool = False
+    ) -> list[Entry]:
         """Return the entries of a span of time, bounds inclusive; see :meth:`entries`."""
         return [
             entry
-            for entry in self.entries()
+            for entry in self.entries(skip_damaged=skip_damaged)
             if (start is None or entry["timestamp"] >= start)
             and (end is None or entry["timestamp"] <= end)
         ]
@@ -250,11 +257,6 @@ class TrackStore:
         """
         entries = self.entries()
         times = [e["timestamp"] for e in entries if not math.isnan(e["timestamp"])]
-        try:
-            found = self._document.read() or {}
-        except CorruptDataError as error:
-            _log.warning("%s", error, exc_info=True)
-            found = {}
         return {
             "id": self.track_id,
             "topic": self.topic,
@@ -262,7 +264,7 @@ class TrackStore:
             "firstTimestamp": min(times, default=None),
             "lastTimestamp": max(times, default=None),
             "columns": sorted({key for entry in entries for key in entry} - {"timestamp"}),
-            "createdAt": found.get("createdAt"),
+            "createdAt": self._document.read_or_empty().get("createdAt"),
         }
 
 

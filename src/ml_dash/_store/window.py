@@ -102,6 +102,8 @@ class Window:
     def read(self, start: int, limit: int) -> Iterator[bytes]:
         """Yield the lines whose number is in ``[start, start + limit)``, in file order.
 
+        Damaged lines among them are yielded too.
+
         A file whose numbers do not rise one by one (damaged by 0.6) is searched as a whole.
         """
         chunks = self._chunks
@@ -116,7 +118,8 @@ class Window:
             for chunk in chunks:
                 data = os.pread(file.fileno(), chunk.end - chunk.start, chunk.start)
                 for line in data.split(b"\n"):
-                    if line and start <= self._number_of(line) < stop:
+                    # A line without a number is damaged: whoever asked decides about it.
+                    if line and (start <= (number := self._number_of(line)) < stop or number < 0):
                         yield line
 
     def _position(self, number: int) -> int:
