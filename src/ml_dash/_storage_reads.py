@@ -15,7 +15,7 @@ from ml_dash._store.layout import run_folder
 from ml_dash._store.metrics import page
 from ml_dash._store.outage import write_error
 from ml_dash._store.run_store import RunStore
-from ml_dash.exceptions import CorruptDataError, NotFoundError
+from ml_dash.exceptions import CorruptDataError, FileReadError, NotFoundError
 
 _log = logging.getLogger("ml_dash.store")
 T = TypeVar("T")
@@ -265,7 +265,7 @@ def answer(empty: T, read: Callable[[], T]) -> T:
         return read()
     except NotFoundError:
         return empty
-    except CorruptDataError as error:
+    except (CorruptDataError, FileReadError) as error:
         _log.error("Damaged data read as empty: %s", error, exc_info=error)
         return empty
 

@@ -54,8 +54,8 @@ class Journal(Stream):
             def add(kind: str, data: Event) -> None:
                 tail = codec.encode({"kind": kind, "time": stamp(), "data": data})
                 self.append_locked(fd, [b"," + tail[1:]])
-                self._folded = self.size_bytes
                 self._fold(kind, data)
+                self._folded = self.size_bytes
 
             yield add
 
