@@ -63,9 +63,8 @@ class RunStore:
         self.logs = LogStore(self.folder, durable=durable)
         self.metrics = MetricStores(self.folder, self.journal, durable=durable)
         self.tracks = TrackStores(self.folder, self.journal, durable=durable)
-        self.files = FileStore(
-            self.folder, f"{project}/{'/'.join(segments)}", self.journal, durable=durable
-        )
+        identity = f"{project}/{'/'.join(segments)}"
+        self.files = FileStore(self.folder, identity, self.journal, durable=durable)
         self._waiting = Waiting(settings.backlog_max_bytes)
         self._outage = Outage()
         self._refused: Counter[str] = Counter()
