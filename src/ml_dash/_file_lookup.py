@@ -9,7 +9,12 @@ from typing import Any
 
 from ml_dash._base.policy import ErrorHandlingMode, handle_error
 from ml_dash._store.files import FileStore
-from ml_dash.exceptions import AmbiguousFileError, ExperimentFileNotFoundError, FileReadError
+from ml_dash.exceptions import (
+    AmbiguousFileError,
+    ExperimentFileNotFoundError,
+    FileReadError,
+    InvalidValueError,
+)
 
 Record = dict[str, Any]
 
@@ -23,12 +28,18 @@ def matching(records: list[Record], pattern: str | None) -> list[Record]:
     """Return the records whose name or whole path matches a glob; all for None."""
     if pattern is None:
         return records
-    glob = pattern.lstrip("/")
+    glob = _text(pattern).lstrip("/")
     return [
         record
         for record in records
         if fnmatchcase(str(record["filename"]), glob) or fnmatchcase(full_path(record), glob)
     ]
+
+
+def _text(wanted: Any) -> str:
+    if not isinstance(wanted, str):
+        raise InvalidValueError(f"Files are named by a text, not by {type(wanted).__name__}")
+    return wanted
 
 
 def some(records: list[Record], pattern: str) -> list[Record]:
@@ -99,7 +110,7 @@ def _ambiguous(found: list[Record], wanted: str) -> AmbiguousFileError:
 
 def split_glob(path: str) -> tuple[str | None, str | None]:
     """Return folder and glob of a path with ``*`` or ``?``; the path and None for a plain one."""
-    plain = path.lstrip("/")
+    plain = _text(path).lstrip("/")
     parts = plain.split("/")
     first = next((i for i, part in enumerate(parts) if "*" in part or "?" in part), None)
     if first is None:
@@ -119,14 +130,23 @@ def fetch_all(files: FileStore, records: list[Record], folder: Path) -> list[str
     for record in records:
         files.index.path_of(record)  # no record names a place outside, here or there
     _make(folder)
-    count = Counter(str(record["filename"]) for record in records)
     done = []
-    for record in records:
-        alone = count[str(record["filename"])] == 1
-        target = folder / (str(record["filename"]) if alone else full_path(record))
+    for record, name in zip(records, _apart(records), strict=True):
+        target = folder / name
         _make(target.parent)
         done.append(files.fetch(record["id"], target))
     return done
+
+
+def _apart(records: list[Record]) -> list[str]:
+    """Return names for a download: bare ones, folders kept for those that would collide."""
+    count = Counter(str(record["filename"]) for record in records)
+    kept = [full_path(record) for record in records if count[record["filename"]] > 1]
+    # A bare name must not be that of a folder that is kept either.
+    folders = {name.partition("/")[0] for name in kept if "/" in name}
+    if folders & count.keys():
+        return [full_path(record) for record in records]
+    return [full_path(r) if count[r["filename"]] > 1 else str(r["filename"]) for r in records]
 
 
 def _make(folder: Path) -> None:

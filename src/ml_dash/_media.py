@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def write_image(array: Any, path: Path, quality: int) -> None:
         from PIL import Image
     except ImportError as error:
         raise _need("Pillow and numpy", "images", error) from error
-    pixels = _pixels(np, np.asarray(array))
+    pixels = _pixels(np, _array(np, array))
     image = Image.fromarray(pixels)
     options: dict[str, Any] = {}
     if path.suffix.lower() in (".jpg", ".jpeg"):
@@ -65,7 +67,16 @@ def write_image(array: Any, path: Path, quality: int) -> None:
     except ValueError as error:
         raise InvalidValueError(
             f"The image cannot be written as {path.name!r}: {error}",
-            hint="Give a name with an ending such as .png or .jpg",
+            hint="Give a name with an ending such as .png or .jpg, and a quality from 1 to 95",
+        ) from error
+
+
+def _array(np: Any, given: Any) -> Any:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError) as error:
+        raise InvalidValueError(
+            f"A {type(given).__name__} is no image: {error}", hint="Give rows of equal length"
         ) from error
 
 
@@ -111,19 +122,22 @@ def write_video(frames: Any, path: Path, fps: int, options: dict[str, Any]) -> N
         FileUploadError: the encoder failed.
     """
     stack = _frames(frames)
-    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not fps > 0:
-        raise InvalidValueError(f"fps is {fps!r}", hint="Give frames per second, above 0")
+    if not path.suffix and not options.keys() & {"extension", "plugin"}:
+        raise InvalidValueError(
+            f"{path.name!r} has no ending, which is a video's format", hint="Use .mp4 or .gif"
+        )
+    rate = _rate(fps)
     try:
         import imageio.v3 as imageio
         import numpy as np
     except ImportError as error:
         raise _need("imageio with imageio-ffmpeg", "video", error) from error
-    images = [_frame(np, np.asarray(frame)) for frame in stack]
+    images = [_frame(np, _array(np, frame)) for frame in stack]
     shapes = sorted({image.shape for image in images})
     if len(shapes) > 1:
         # Said here: an encoder that stops in the middle goes on for a while by itself.
         raise InvalidValueError(f"Frames differ in shape: {shapes[:3]}", hint="Use one shape")
-    timing = {"duration": 1000 / fps} if path.suffix.lower() == ".gif" else {"fps": fps}
+    timing = {"duration": 1000 / rate} if path.suffix.lower() == ".gif" else {"fps": rate}
     try:
         with warnings.catch_warnings():
             # For an ending it does not know, imageio tries, and excuses, each of its old plugins.
@@ -145,6 +159,12 @@ def _not_encoded(path: Path, why: str, cause: Exception | None) -> FileUploadErr
         hint="Use a name ending in .mp4 or .gif, and options that imageio knows",
         cause=cause,
     )
+
+
+def _rate(fps: Any) -> float:
+    if isinstance(fps, bool) or not isinstance(fps, Real) or not 0 < float(fps) < math.inf:
+        raise InvalidValueError(f"fps is {fps!r}", hint="Give frames per second, above 0")
+    return float(fps)
 
 
 def _frames(given: Any) -> Any:

@@ -170,7 +170,7 @@ class FileBuilder(FileContent):
     def _named(self) -> str:
         if not self._path:
             raise UsageError("No file is named", hint="Use files('folder/name'), or file_id=...")
-        return self._path
+        return str(self._path)
 
     def _all(self) -> Records:
         records: Records = self._experiment._files.list(None, None)

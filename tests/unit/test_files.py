@@ -251,6 +251,32 @@ def test_equal_names_do_not_overwrite_each_other(exp: Experiment, tmp_path: Path
         exp.files().download("*", to=tmp_path / "file")
 
 
+def test_a_name_that_is_also_a_kept_folder(exp: Experiment, tmp_path: Path) -> None:
+    """A bare name never meets a folder that another file keeps."""
+    for name in ("a/x", "b/x", "c/a"):
+        exp.files.save_text(name, to=name)
+    done = exp.files().download("*", to=tmp_path / "out")
+    assert [Path(p).read_text() for p in done] == ["a/x", "b/x", "c/a"]
+    assert len(set(done)) == 3
+
+
+def test_names_are_texts(exp: Experiment, tmp_path: Path) -> None:
+    """Other values are refused; a folder object may stand for a path."""
+    exp.files("m").save_text("x", to="a.txt")
+    (tmp_path / "source").write_text("x")
+    wrong: Any = 3
+    for call in (
+        lambda: exp.files("m").list(wrong), lambda: exp.files("m").delete(wrong),
+        lambda: exp.files.download(wrong), lambda: exp.files.delete(wrong),
+    ):  # fmt: skip
+        with pytest.raises(InvalidValueError, match="by a text"):
+            call()
+    with pytest.raises(InvalidFileError, match="is a text"):
+        exp.files().upload(tmp_path / "source", to=wrong)
+    assert exp.files(Path("m/a.txt")).exists() is True
+    assert names(exp.files.list()) == ["m/a.txt"]
+
+
 def test_what_is_not_there(exp: Experiment) -> None:
     """Looking for it is False, using it the ValueError of 0.6, naming nothing a usage error."""
     assert exp.files("none.txt").exists() is False
@@ -382,7 +408,7 @@ def test_transparency_becomes_white_in_a_jpeg(exp: Experiment) -> None:
 @pytest.mark.parametrize(
     "bad",
     [np.array([[np.nan, 1]]), np.array([[np.inf, 1]]), np.zeros(3), np.zeros((2, 2, 2)),
-     np.zeros((0, 3)), np.array([["a"]]), np.zeros((2, 2), complex)],
+     np.zeros((0, 3)), np.array([["a"]]), np.zeros((2, 2), complex), [[1, 2], [3]]],
 )  # fmt: skip
 def test_arrays_that_are_no_images(exp: Experiment, bad: Any) -> None:
     """NaN, wrong shapes and wrong kinds are refused; so is a name without a format."""
@@ -391,6 +417,8 @@ def test_arrays_that_are_no_images(exp: Experiment, bad: Any) -> None:
         exp.files().save_image(bad, to="i.png")
     with pytest.raises(InvalidValueError, match="ending"):
         exp.files().save_image(np.zeros((2, 2)), to="no-ending")
+    with pytest.raises(InvalidValueError, match="quality"):
+        exp.files().save_image(np.zeros((2, 2)), to="i.jpg", quality=None)  # type: ignore[arg-type]
     assert exp.files.list() == []
 
 
@@ -417,7 +445,8 @@ def test_frames_become_a_video(exp: Experiment, name: str, kind: Any) -> None:
     white = 1 if kind in (np.float32, bool) else np.iinfo(kind).max
     frames = np.zeros((4, 16, 16, 3), kind)
     frames[2:] = white
-    record = exp.files("videos").save_video(frames, to=f"sub/{name}", fps=10)
+    rate: Any = np.int64(10)  # as computed from data
+    record = exp.files("videos").save_video(frames, to=f"sub/{name}", fps=rate)
     assert names([record]) == [f"videos/sub/{name}"]
     exp.files(name).download(to=name)
     decode = [encoder.get_ffmpeg_exe(), "-v", "error", "-i", name, "-r", "10"]
@@ -438,6 +467,9 @@ def test_frames_that_are_no_video(exp: Experiment) -> None:
         (np.zeros((0, 4, 4)), 20, "frame_stack is empty"),
         (iter(frames), 20, "list or array"),
         (frames, 0, "fps"),
+        (frames, float("inf"), "fps"),
+        (frames, True, "fps"),
+        ([[[1, 2], [3]]], 20, "equal length"),
         ([np.zeros(4)], 20, "no image"),
         ([np.full((4, 4), 2.0)], 20, "between -1 and 1"),
         ([np.full((4, 4), np.nan)], 20, "between -1 and 1"),
@@ -445,6 +477,8 @@ def test_frames_that_are_no_video(exp: Experiment) -> None:
     ]:
         with pytest.raises(InvalidValueError, match=words):
             exp.files().save_video(bad, to="v.mp4", fps=fps)
+    with pytest.raises(InvalidValueError, match="no ending"):
+        exp.files().save_video(frames, to="v")
     assert exp.files.list() == []
 
 

@@ -119,7 +119,16 @@ class FileIndex:
             self._dirty |= bool(self.records)
             return ([] if self.records else self._found_in_folder()), []
         listed = _listed(document, self._document.path)
+        self._dirty |= self._is_ahead_of(listed)
         return [r for r in listed if self._is_news(r)], self._replaced_by_0_6(listed)
+
+    def _is_ahead_of(self, listed: Sequence[Record]) -> bool:
+        """Tell whether a kill has left the snapshot behind the journal."""
+        times = {record["id"]: str(record.get("updatedAt")) for record in listed}
+        return not self._removed.isdisjoint(times) or any(
+            times.get(key, "") < str(record.get("updatedAt"))
+            for key, record in self.records.items()
+        )
 
     def _is_news(self, record: Record) -> bool:
         if record["id"] in self._removed:
@@ -171,11 +180,13 @@ class FileIndex:
         Raises:
             OSError: the journal cannot be locked.
         """
-        if self._dirty:
+        # One that this process has not looked at may be behind: a kill leaves it so.
+        if self._dirty or (self.records and self._document.changed()):
             with self.journal.transaction() as add:
                 # A snapshot that 0.6 has written since would be lost with its records.
                 self.import_foreign(add)
-                self.write_snapshot()
+                if self._dirty:
+                    self.write_snapshot()
 
     # -- reading ---------------------------------------------------------------------------------
 

@@ -19,6 +19,9 @@ def checked_place(path: str, filename: str) -> tuple[str, str]:
     Raises:
         InvalidFileError: it would leave the run, has no name, or has one that no disk takes.
     """
+    if not isinstance(path, str) or not isinstance(filename, str):
+        odd = filename if isinstance(path, str) else path
+        raise InvalidFileError(f"A file's name is a text, not {type(odd).__name__}")
     whole = f"{path}/{filename}"
     parts = [part for part in whole.split("/") if part]
     if not parts or not filename or filename.endswith("/"):

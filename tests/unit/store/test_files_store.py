@@ -214,6 +214,34 @@ def test_the_list_is_not_written_for_each_of_many_files(tmp_path: Path) -> None:
     assert len(listed(tmp_path)) == 300
 
 
+@pytest.mark.parametrize("left", ["fewer", "older", "replaced"])
+def test_a_list_left_behind_by_a_kill_is_made_good(tmp_path: Path, left: str) -> None:
+    """The next run of the folder brings it up to date at flush, without storing a file."""
+    first = text(tmp_path, "a")
+    behind = snapshot_path(tmp_path).read_bytes()
+    if left == "older":
+        files(tmp_path).update(first["id"], description="new")
+    else:
+        text(tmp_path, "b" if left == "fewer" else "a")
+    expected = listed(tmp_path)
+    snapshot_path(tmp_path).write_bytes(behind)
+    reopened = files(tmp_path)
+    reopened.list()
+    reopened.flush()
+    assert listed(tmp_path) == expected
+
+
+def test_a_list_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
+    """Opening and flushing a run rewrites nothing."""
+    text(tmp_path, "a")
+    before = snapshot_path(tmp_path).stat()
+    reopened = files(tmp_path)
+    reopened.list()
+    reopened.flush()
+    after = snapshot_path(tmp_path).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
 # --- what must not get in or out ------------------------------------------------------------------
 
 
