@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import getpass
-import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -19,8 +18,14 @@ from typing import Any, TypeVar
 from params_proto import proto
 
 from ml_dash._base import console
+from ml_dash._base.around import around
 from ml_dash._record import prefix as prefixes
-from ml_dash.exceptions import ClosedExperimentError, NotOpenError, PrefixError, RunOpenError
+from ml_dash.exceptions import (
+    ClosedExperimentError,
+    NotOpenError,
+    PrefixError,
+    RunOpenError,
+)
 
 __all__ = ["PROJECT_ROOT_FILES", "RUN", "find_project_root", "require_open", "requires_open"]
 
@@ -29,6 +34,7 @@ PROJECT_ROOT_FILES = ("pyproject.toml", "requirements.txt", "setup.py", "setup.c
 
 _HERE = str(Path(__file__).resolve().parent) + os.sep
 _INTERACTIVE = "interactive"
+_FIRST_JOB = 1
 F = TypeVar("F", bound=Callable[..., Any])
 
 _EXAMPLE = """
@@ -48,8 +54,10 @@ class RUN:
         id: A number that ``{EXP.id}`` in a prefix makes.
         timestamp: Free for use.
         project_root: Folder of the project; found from ``entry``.
-        entry: The script; found from the call.
-        path_stem: The script's path below the project, without ending; found.
+        entry: The script, or the notebook where Jupyter tells; found from the call.
+        path_stem: The script's path below the project, without ending; found. Its bare name
+            when it lies outside the project, ``interactive`` when there is no script (a
+            prompt, ``python -c``).
         job_counter: How many runs this process has built.
         job_name: Last part of the default prefix.
         owner: First part of the prefix.
@@ -70,7 +78,7 @@ class RUN:
     project_root: str = None  # type: ignore[assignment]
     entry: str = None  # type: ignore[assignment]
     path_stem: str = None  # type: ignore[assignment]
-    job_counter: int = 1
+    job_counter: int = _FIRST_JOB
     job_name: str = "{now:%H.%M.%S}/{job_counter:03d}"
     owner: str = None  # type: ignore[assignment]
     name: str = None  # type: ignore[assignment]
@@ -81,12 +89,12 @@ class RUN:
 
     _experiment = None  # type: Any
     _folder_path = None  # type: Any
+    _built = False  # type: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "prefix":
             self._set_prefix(value)
-        elif not (name == "id" and value is None and self.__dict__.get("id")):
-            # An id that the prefix asked for while the fields are being assigned stays.
+        else:
             object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:
@@ -95,15 +103,28 @@ class RUN:
             RUN.job_counter += 1
         if self.user is None:
             self.user = _login_name()
+        self.entry = self.entry or _calling_script()
         if not self.path_stem:
-            self.entry = self.entry or _calling_script()
             self.project_root = self.project_root or find_project_root(self.entry)
             self.path_stem = _stem(self.entry, self.project_root)
         if isinstance(self.prefix, str):
+            self.__dict__["prefix"] = self._with_exp(self.prefix)
             if "{" in self.prefix:
-                extra = {"date": self.date, "datetime_str": self.datetime_str}
-                self.__dict__.update(prefixes.expand(vars(self), extra))
+                self._fill_in_templates()
             self._take_parts(self.prefix)
+        self._built = True
+
+    def _fill_in_templates(self) -> None:
+        fields = dict(vars(self))
+        on_demand: dict[str, Callable[[], Any]] = {
+            "date": lambda: self.date,
+            "datetime_str": lambda: self.datetime_str,
+        }
+        if self.user is None:
+            # Only a template that names the user has to fail for want of one.
+            del fields["user"]
+            on_demand["user"] = _nobody
+        self.__dict__.update(prefixes.expand(fields, on_demand))
 
     def _set_prefix(self, value: Any) -> None:
         if self._experiment is not None and self._experiment._is_open:
@@ -112,10 +133,10 @@ class RUN:
                 hint="Set it before run.start()",
                 context={"prefix": self.prefix, "wanted": value},
             )
-        if isinstance(value, str):
-            value = prefixes.expand_exp(value, self._exp_value)
-            if "{" not in value:
-                self._take_parts(value)
+        if self._built and isinstance(value, str):
+            value = self._with_exp(value)
+            prefixes.check(value)
+            self._take_parts(value)
         object.__setattr__(self, "prefix", value)
 
     def _take_parts(self, prefix: str) -> None:
@@ -124,13 +145,24 @@ class RUN:
         if parts.name is not None:
             self.__dict__.update(owner=parts.owner, project=parts.project, name=parts.name)
 
+    def _with_exp(self, template: str) -> str:
+        usable = {
+            name for name, value in vars(self).items() if value is not None and name[0] != "_"
+        }
+        return prefixes.expand_exp(
+            template, self._exp_value, {*usable, "id", "date", "datetime_str"} - {"prefix"}
+        )
+
     def _exp_value(self, name: str) -> Any:
-        if name == "id" and not self.__dict__.get("id"):
+        if name == "id" and not self.id:
             from ml_dash.snowflake import generate_id
 
-            object.__setattr__(self, "id", generate_id())
-        # While the fields are being assigned, those that come later have their class's value.
-        return getattr(self, name, None)
+            self.id = generate_id()
+        if name == "job_counter" and not self._built:
+            # As in 0.6: a constructor's prefix sees the first number; {job_counter} counts.
+            return _FIRST_JOB
+        value = getattr(self, name, None)
+        return None if callable(value) else value
 
     @property
     def date(self) -> str:
@@ -196,40 +228,14 @@ class RUN:
     def __call__(self, func: F) -> F:
         """Return a function that does its work inside this run: ``@exp.run``.
 
-        The run is opened for each call and closed after it. A parameter called ``experiment``
-        gets the experiment.
+        The run is opened for each call and closed after it; for a coroutine or a generator, when
+        its body begins and ends. A generator that its reader leaves early is CANCELLED. A
+        parameter called ``experiment`` gets the experiment.
+
+        Raises:
+            UsageError: ``func`` is no function.
         """
-        return _inside(self, func)
-
-
-def _inside(run: Any, func: F) -> F:
-    takes_experiment = "experiment" in inspect.signature(func).parameters
-
-    def arguments(given: dict[str, Any], experiment: Any) -> dict[str, Any]:
-        return {**given, "experiment": experiment} if takes_experiment else given
-
-    if inspect.iscoroutinefunction(func):
-
-        @functools.wraps(func)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with run as experiment:
-                return await func(*args, **arguments(kwargs, experiment))
-
-    elif inspect.isgeneratorfunction(func):
-
-        @functools.wraps(func)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with run as experiment:
-                return (yield from func(*args, **arguments(kwargs, experiment)))
-
-    else:
-
-        @functools.wraps(func)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with run as experiment:
-                return func(*args, **arguments(kwargs, experiment))
-
-    return wrapper  # type: ignore[return-value]
+        return around(func, self, self.cancel, "experiment")
 
 
 def _experiment_of(run: Any) -> Any:
@@ -300,7 +306,7 @@ def _calling_script() -> str:
         module = frame.f_globals.get("__name__", "")
         path = frame.f_globals.get("__file__")
         foreign = not frame.f_code.co_filename.startswith(_HERE)
-        if foreign and not module.startswith("params_proto") and module != "functools":
+        if foreign and module.split(".")[0] not in ("params_proto", "functools"):
             return str(path or os.environ.get("JPY_SESSION_NAME", ""))
         frame = frame.f_back  # type: ignore[assignment]
     return ""
@@ -311,16 +317,23 @@ def _stem(entry: str, project_root: str) -> str:
     if not entry:
         return _INTERACTIVE
     path, root = Path(entry).resolve(), Path(project_root).resolve()
-    inside = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-    return inside.with_suffix("").as_posix()
+    below = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    below = below if below.name else Path(path.name)
+    return below.with_suffix("").as_posix() if below.name else _INTERACTIVE
 
 
-def _login_name() -> str:
+def _login_name() -> str | None:
+    """Return the system's name for this user; None when it has none, as in many containers."""
     try:
         return getpass.getuser()
-    except (OSError, KeyError) as error:
-        raise PrefixError(
-            "Nobody knows who runs this: neither ML_DASH_USER nor USER is set, and the system "
-            "has no name for this user",
-            hint="Set ML_DASH_USER, or give a prefix with an owner",
-        ) from error
+    except (ImportError, KeyError, OSError):
+        return None
+
+
+def _nobody() -> str:
+    raise PrefixError(
+        "Nobody knows who runs this: neither ML_DASH_USER nor USER is set, and the system has no "
+        "name for this user",
+        hint="Set ML_DASH_USER, or give a prefix with an owner",
+        context={"placeholder": "user"},
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ml_dash import RUN, Experiment
-from ml_dash.exceptions import NotOpenError, PrefixError, RunOpenError
+from ml_dash.exceptions import NotOpenError, PrefixError, RunOpenError, UsageError
 from ml_dash.run import find_project_root
 
 NOW = datetime(2026, 1, 31, 9, 5, 7)
@@ -54,6 +55,25 @@ def test_a_script_outside_its_project_gives_its_name(tmp_path: Path) -> None:
     assert run.path_stem == "train"
 
 
+@pytest.mark.parametrize(("entry", "stem"), [("/usr", "usr"), ("/", "interactive")])
+def test_an_entry_that_is_a_folder_gives_a_name(entry: str, stem: str) -> None:
+    """Also when it is the project's root itself, of which nothing is left below."""
+    assert RUN(entry=entry, project_root="/usr").path_stem == stem
+
+
+def test_the_entry_is_found_whatever_is_given() -> None:
+    """A given stem does not keep the script from being known, as in 0.6."""
+    assert RUN(prefix="a/b", path_stem="s").entry == __file__
+
+
+def test_day_and_time_as_placeholders() -> None:
+    """0.6 refused them; ``now`` must be a time only where a template asks for it."""
+    assert RUN(prefix="a/{date}/{datetime_str}", now=NOW).name == "20260131.090507"
+    assert RUN(prefix="a/{user}", user="u", job_name="j", now=None).prefix == "a/u"
+    with pytest.raises(PrefixError, match="cannot be filled in"):
+        RUN(prefix="a/{date}", job_name="j", now=None)
+
+
 def test_precedence() -> None:
     """Keyword over class over default; an instance never writes back to the class."""
     RUN.project = "of-class"
@@ -79,14 +99,35 @@ def test_assigning_a_prefix(tmp_path: Path) -> None:
     assert exp.run.prefix == exp._folder_path == f"o2/p2/first.{exp.run.id}"
     assert (exp.owner, exp.project) == ("o2", "p2")
     assert isinstance(exp.run.id, int)
-    with pytest.raises(PrefixError, match="nope"):
-        exp.run.prefix = "{EXP.nope}"
+    for name in ("nope", "start"):
+        with pytest.raises(PrefixError, match=f"'{name}'.*{{EXP.project}}"):
+            exp.run.prefix = f"{{EXP.{name}}}"
+    exp.run.prefix = "o3/p3/{name}"
+    assert (exp._folder_path, exp.owner, exp.name) == ("o3/p3/{name}", "o3", "{name}")
 
 
-def test_an_id_in_the_constructors_prefix_is_kept(tmp_path: Path) -> None:
-    """0.6 forgot it."""
+@pytest.mark.parametrize("prefix", ["../../out", "", "a/\0"])
+def test_an_unsafe_prefix_is_refused_when_assigned(tmp_path: Path, prefix: str) -> None:
+    """At the assignment, by either name, and nothing is changed."""
+    exp = Experiment("o/p/n", dash_root=tmp_path)
+    for target, name in ((exp.run, "prefix"), (exp, "_folder_path")):
+        with pytest.raises(PrefixError):
+            setattr(target, name, prefix)
+    assert (exp.run.prefix, exp._folder_path, exp.owner) == ("o/p/n", "o/p/n", "o")
+
+
+def test_exp_in_the_constructors_prefix(tmp_path: Path) -> None:
+    """The id is kept, which 0.6 forgot; what the call gives is what is used."""
     exp = Experiment("o/p/{EXP.id}", dash_root=tmp_path)
     assert exp.run.prefix == f"o/p/{exp.run.id}"
+    exp.run.id = None
+    assert exp.run.id is None
+    given = RUN(prefix="o/{EXP.project}/{EXP.date}.{EXP.id}", project="mine", now=NOW, id=5)
+    assert (given.prefix, given.id) == ("o/mine/20260131.5", 5)
+    RUN.job_counter = 7
+    assert RUN(prefix="o/{EXP.job_counter}").prefix == "o/1"
+    with pytest.raises(AttributeError, match="owner"):
+        RUN(prefix="{EXP.owner}/x")
 
 
 def test_an_open_run_keeps_its_prefix(tmp_path: Path) -> None:
@@ -154,6 +195,28 @@ def test_the_decorator(tmp_path: Path) -> None:
     assert not exp._is_open
 
 
+def test_a_generator_left_early_is_cancelled(tmp_path: Path) -> None:
+    """Its reader had enough; that is no failure."""
+    exp = Experiment("o/p/n", dash_root=tmp_path)
+
+    @exp.run
+    def steps() -> Iterator[int]:
+        yield from range(5)
+
+    reading = steps()
+    assert next(reading) == 0
+    reading.close()
+    assert status_of(exp) == "CANCELLED"
+
+
+def test_only_functions_can_be_decorated(tmp_path: Path) -> None:
+    """Anything else is refused, and nothing is opened."""
+    exp = Experiment("o/p/n", dash_root=tmp_path)
+    with pytest.raises(UsageError, match="5 is no function"):
+        exp.run(5)
+    assert not exp._is_open
+
+
 def test_the_project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The nearest folder above with a project's file; else the working directory."""
     inner = tmp_path / "a" / "b"
@@ -174,3 +237,37 @@ def test_the_users_script_is_found(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True,
                               text=True, check=True)  # fmt: skip
         assert done.stdout.strip() == stem
+
+
+def test_a_users_module_may_be_called_like_params_proto(tmp_path: Path) -> None:
+    """Only params-proto itself is passed over in the search for the script."""
+    (tmp_path / "params_proto_mine.py").write_text("from ml_dash import RUN\nrun = RUN()\n")
+    code = "import params_proto_mine; print(params_proto_mine.run.path_stem)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    assert done.stdout.strip() == "params_proto_mine"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become a user without a name")
+def test_a_user_without_a_name(tmp_path: Path) -> None:
+    """As in many containers: a prefix with an owner works, a template that needs a user says so."""
+    code = """
+import os
+from ml_dash import RUN
+from ml_dash.exceptions import PrefixError
+RUN(prefix="warm/up")
+os.setuid(54321)
+print(RUN(prefix="o/p/n", entry="x.py").prefix, RUN(prefix="o/{job_counter}", project="p").user)
+try:
+    RUN(entry="x.py")
+except PrefixError as error:
+    print(error)
+"""
+    names = ("USER", "LOGNAME", "LNAME", "USERNAME", "ML_DASH_USER")
+    env = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", env=env, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    first, second = done.stdout.splitlines()
+    assert first == "o/p/n None"
+    assert "Nobody knows who runs this" in second
+    assert "ML_DASH_USER" in second

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any
@@ -12,6 +12,7 @@ from ml_dash.exceptions import PrefixError
 
 _MAX_SEGMENT_BYTES = 255
 _MAX_PASSES = 10
+_MAX_PLACEHOLDERS = 100
 _EXP = re.compile(r"\{EXP\.(\w+)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -53,7 +54,8 @@ def check(prefix: str) -> list[str]:
     if not segments:
         raise _wrong(prefix, "is empty")
     for segment in segments:
-        if segment in (".", ".."):
+        # A backslash separates folders for whoever reads the tree on Windows.
+        if segment == "." or ".." in segment.split("\\"):
             raise _wrong(prefix, f"has the segment {segment!r}, which would leave the data root")
         if _CONTROL.search(segment):
             raise _wrong(prefix, f"has a control character in {segment!r}")
@@ -72,8 +74,15 @@ def _wrong(prefix: object, what: str) -> PrefixError:
     )
 
 
-def expand_exp(template: str, value_of: Callable[[str], Any]) -> str:
+def expand_exp(
+    template: str, value_of: Callable[[str], Any], usable: Iterable[str] = ("id", "date")
+) -> str:
     """Replace each ``{EXP.attribute}`` by the text of that attribute.
+
+    Args:
+        template: The prefix.
+        value_of: Gives an attribute's value; None when it has none.
+        usable: Names for the error to offer.
 
     Raises:
         PrefixError: there is no such attribute, or it has no value yet (is an ``AttributeError``).
@@ -85,7 +94,7 @@ def expand_exp(template: str, value_of: Callable[[str], Any]) -> str:
         if value is None:
             raise PrefixError(
                 f"The prefix {template!r} uses {{EXP.{name}}}, but the run has no {name!r} (yet)",
-                hint="Use an attribute that is set, such as {EXP.name}, {EXP.id} or {EXP.date}",
+                hint="Use one of: " + ", ".join(f"{{EXP.{name}}}" for name in sorted(usable)),
                 context={"prefix": template, "placeholder": name},
             )
         return str(value)
@@ -93,21 +102,38 @@ def expand_exp(template: str, value_of: Callable[[str], Any]) -> str:
     return _EXP.sub(text, template)
 
 
-def expand(fields: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+class _Known(dict[str, Any]):
+    """What placeholders may name; some values are looked up only when one does."""
+
+    def __init__(
+        self, values: Mapping[str, Any], on_demand: Mapping[str, Callable[[], Any]]
+    ) -> None:
+        super().__init__(values)
+        self.on_demand = on_demand
+
+    def __missing__(self, name: str) -> Any:
+        return self.on_demand[name]()
+
+    def names(self) -> list[str]:
+        return sorted(name for name in {*self, *self.on_demand} if not name.startswith("_"))
+
+
+def expand(fields: Mapping[str, Any], on_demand: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """Return fields with the placeholders of their texts replaced by each other's values.
 
     Args:
         fields: Values by name; only texts with a ``{`` are expanded, in at most ten passes.
-        extra: Further values that placeholders may name.
+        on_demand: Further values that placeholders may name, each made when one does.
 
     Raises:
-        PrefixError: a placeholder names no field, or its format does not fit (is a ``KeyError``).
+        PrefixError: a placeholder names no field, its format does not fit, or the texts grow
+            without end (is a ``KeyError``).
     """
     done = dict(fields)
     for _ in range(_MAX_PASSES):
         if "{" not in str(done.get("prefix")):
             break
-        known = {**extra, **done}
+        known = _Known(done, on_demand)
         done = {
             name: _formatted(name, value, known)
             if isinstance(value, str) and "{" in value
@@ -117,11 +143,19 @@ def expand(fields: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any
     return done
 
 
-def _formatted(field: str, template: str, known: Mapping[str, Any]) -> str:
+def _formatted(field: str, template: str, known: _Known) -> str:
+    if template.count("{") > _MAX_PLACEHOLDERS:
+        raise PrefixError(
+            f"The {field} grows without end: it begins {template[:80]!r}",
+            hint="A template must not name itself, nor one that names it",
+            context={"field": field},
+        )
     try:
         return Formatter().vformat(template, (), known)
+    except PrefixError:
+        raise
     except (KeyError, IndexError) as error:
-        names = ", ".join(sorted(name for name in known if not name.startswith("_")))
+        names = ", ".join(known.names())
         raise PrefixError(
             f"The {field} {template!r} has the unknown placeholder {str(error.args[0])!r}",
             hint=f"Use one of: {names}",

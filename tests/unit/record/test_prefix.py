@@ -43,7 +43,7 @@ def test_a_safe_prefix_stays_below_the_root(segments: list[str]) -> None:
 @pytest.mark.parametrize(
     "prefix",
     ["", "/", "a/../b", "../a/b", "a/./b", "a/b/..", "a/b\0c", "a/b\nc", "a/" + "x" * 256,
-     "a/\ud800", None, 3],
+     "a/\ud800", "a/..\\..\\x", "a/..\\b", None, 3],
 )  # fmt: skip
 def test_an_unsafe_prefix_is_refused(prefix: object) -> None:
     """It would leave the root, or no file system could hold it."""
@@ -59,6 +59,37 @@ def test_a_template_is_filled_in() -> None:
     assert prefixes.expand(fields, {})["prefix"] == "ann/anns/007"
     untouched = {"prefix": "a/b", "readme": "{not a field}"}
     assert prefixes.expand(untouched, {}) == untouched
+
+
+def test_values_are_made_only_when_a_template_names_them() -> None:
+    """What cannot be had costs nothing where it is not asked for."""
+
+    def missing() -> str:
+        raise PrefixError("nobody is here")
+
+    on_demand = {"user": missing, "day": lambda: "31"}
+    assert prefixes.expand({"prefix": "a/{day}"}, on_demand)["prefix"] == "a/31"
+    with pytest.raises(PrefixError, match="nobody is here"):
+        prefixes.expand({"prefix": "{user}/a"}, on_demand)
+    with pytest.raises(PrefixError, match=r"'nope'.*day, prefix, user"):
+        prefixes.expand({"prefix": "{nope}"}, on_demand)
+
+
+@given(st.lists(SEGMENT.filter(lambda text: not {"{", "}"} & set(text)), min_size=3, max_size=3))
+def test_a_template_gives_what_its_parts_say(values: list[str]) -> None:
+    """Any text without braces goes through unchanged, directly or by another field."""
+    fields = {"prefix": "{a}/{b}/{c}", "a": values[0], "b": "{d}", "c": values[1], "d": values[2]}
+    found = prefixes.expand(fields, {})["prefix"]
+    assert found == f"{values[0]}/{values[2]}/{values[1]}"
+
+
+@pytest.mark.parametrize("field", ["prefix", "project"])
+def test_a_template_that_multiplies_itself_is_refused(field: str) -> None:
+    """Two self-references square the text at each pass, until memory is full."""
+    fields = {"prefix": "a/{project}", "project": "p"}
+    fields[field] = f"{{{field}}}/{{{field}}}"
+    with pytest.raises(PrefixError, match="grows without end"):
+        prefixes.expand(fields, {})
 
 
 def test_a_template_that_names_itself_ends() -> None:
@@ -86,6 +117,6 @@ def test_a_text_without_placeholders_is_itself(text: str) -> None:
 def test_exp_placeholders() -> None:
     """Each is replaced by the attribute's text; one without value is refused by name."""
     assert prefixes.expand_exp("a/{EXP.id}-{EXP.id}", {"id": 5}.get) == "a/5-5"
-    with pytest.raises(PrefixError, match="datetime") as caught:
-        prefixes.expand_exp("{EXP.datetime}", {}.get)
+    with pytest.raises(PrefixError, match=r"'datetime'.*\{EXP.date\}, \{EXP.id\}") as caught:
+        prefixes.expand_exp("{EXP.datetime}", {}.get, ["id", "date"])
     assert isinstance(caught.value, AttributeError)
