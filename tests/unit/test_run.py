@@ -233,6 +233,7 @@ def test_the_users_script_is_found(tmp_path: Path) -> None:
     code = "from ml_dash import Experiment; print(Experiment().run.path_stem)"
     script = tmp_path / "my_training.py"
     script.write_text(code)
+    (tmp_path / "pyproject.toml").touch()
     for command, stem in (([str(script)], "my_training"), (["-c", code], "interactive")):
         done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True,
                               text=True, check=True)  # fmt: skip

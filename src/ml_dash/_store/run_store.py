@@ -68,6 +68,7 @@ class RunStore:
         self._waiting = Waiting(settings.backlog_max_bytes)
         self._outage = Outage()
         self._refused: Counter[str] = Counter()
+        self._cause = OSError(0, "the disk refuses writes")
         self._lost = 0
         self._batch = settings.durability == "batch"
         self.direct = not self._batch
@@ -291,11 +292,12 @@ class RunStore:
         if cause is not None and self.mode is ErrorHandlingMode.STRICT:
             raise write_error(cause, stream.path, f"a record of {kind}", "all earlier records")
         self.direct = False
+        self._cause = cause = cause or self._cause
         if not self._waiting.hold(stream, tail, kind) and not self._hold_after_drain(
             stream, tail, kind
         ):
             self._refuse(kind, stream.path, cause)
-        elif self._outage.count("waiting") and cause is not None:
+        elif self._outage.count("waiting"):
             kept = f"{_records(len(self._waiting))} in memory; earlier ones are on disk"
             handle_error(write_error(cause, stream.path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
@@ -310,12 +312,11 @@ class RunStore:
             return False
         return self._waiting.hold(stream, tail, kind)
 
-    def _refuse(self, kind: str, path: Path, cause: OSError | None) -> None:
+    def _refuse(self, kind: str, path: Path, cause: OSError) -> None:
         self._refused[kind] += 1
         if self._outage.count("refused") or self.mode is ErrorHandlingMode.STRICT:
             kept = (f"earlier records; {len(self._waiting)} wait in memory; this one and "
                     f"{self._outage.total('refused') - 1} before it are not kept")  # fmt: skip
-            cause = cause or OSError(0, "no memory is left for waiting records")
             handle_error(write_error(cause, path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
 
