@@ -293,9 +293,8 @@ class RunStore:
             raise write_error(cause, stream.path, f"a record of {kind}", "all earlier records")
         self.direct = False
         self._cause = cause = cause or self._cause
-        if not self._waiting.hold(stream, tail, kind) and not self._hold_after_drain(
-            stream, tail, kind
-        ):
+        held = self._waiting.hold(stream, tail, kind) or self._hold_after_drain(stream, tail, kind)
+        if not held:
             self._refuse(kind, stream.path, cause)
         elif self._outage.count("waiting"):
             kept = f"{_records(len(self._waiting))} in memory; earlier ones are on disk"
