@@ -19,6 +19,7 @@ _HOME = {
     "PlaintextFileStorage": "token_storage",
     "TokenStorage": "token_storage",
     "get_token_storage": "token_storage",
+    "get_token_storage_or_raise": "token_storage",
     "AuthenticationError": "exceptions",
     "AuthorizationDeniedError": "exceptions",
     "DeviceCodeExpiredError": "exceptions",
@@ -46,6 +47,7 @@ __all__ = [
     "generate_device_secret",
     "get_or_create_device_secret",
     "get_token_storage",
+    "get_token_storage_or_raise",
     "hash_device_secret",
 ]
 
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
         PlaintextFileStorage,
         TokenStorage,
         get_token_storage,
+        get_token_storage_or_raise,
     )
 
 
