@@ -8,13 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base import fsio
-from ml_dash.exceptions import CorruptDataError, LocalWriteError
+from ml_dash.exceptions import (
+    ConfigurationError,
+    CorruptDataError,
+    FileReadError,
+    LocalWriteError,
+    MLDashError,
+    SerializationError,
+)
 
 __all__ = ["CONFIG_FILE", "DEFAULT_API_URL", "DEFAULT_CONFIG_DIR", "Config", "config"]  # noqa: F822
 
-_log = logging.getLogger("ml_dash.config")
+_log = logging.getLogger("ml_dash.auth")
 
-DEFAULT_CONFIG_DIR = Path.home() / ".dash"
+
+def _default_dir() -> Path:
+    try:
+        return Path.home() / ".dash"
+    except RuntimeError:  # a user without a home: importing must work all the same
+        return Path("~/.dash")
+
+
+DEFAULT_CONFIG_DIR = _default_dir()
 CONFIG_FILE = "config.json"
 DEFAULT_API_URL = "https://api.dash.ml"
 
@@ -22,42 +37,57 @@ DEFAULT_API_URL = "https://api.dash.ml"
 class Config:
     """Settings of the command line, kept in a file; each change is saved at once.
 
-    A damaged file reads as empty, as in 0.6, and is logged; :meth:`load_or_raise` raises. It is
-    moved aside, never overwritten, when something is saved.
+    A damaged or unreadable file reads as empty, as in 0.6, and is logged; :meth:`load_or_raise`
+    raises. It is moved aside, never overwritten, when something is saved.
 
     Args:
         config_dir: Folder of the file; ``~/.dash`` when omitted. Made at the first change.
+
+    Raises:
+        ConfigurationError: ``config_dir`` is omitted, and this user has no home.
     """
 
     DEFAULT_CONFIG_DIR = DEFAULT_CONFIG_DIR
     CONFIG_FILE = CONFIG_FILE
 
     def __init__(self, config_dir: str | Path | None = None) -> None:
-        self.config_dir = Path(config_dir) if config_dir else DEFAULT_CONFIG_DIR
-        self.config_path = self.config_dir / CONFIG_FILE
-        self._damaged = False
+        self._locate(config_dir)
         try:
             self._data = _load(self.config_path)
-        except (CorruptDataError, OSError) as error:
-            self._data = self._empty(error)
+        except (CorruptDataError, FileReadError) as error:
+            self._data = self._old_answer(error)
+            self._unreadable = True
 
     @classmethod
     def load_or_raise(cls, config_dir: str | Path | None = None) -> Config:
         """Return the configuration; a missing file is an empty one.
 
+        Args:
+            config_dir: As for the class.
+
         Raises:
             CorruptDataError: the file is damaged.
-            OSError: it cannot be read.
+            FileReadError: it cannot be read (is an ``OSError``).
+            ConfigurationError: as for the class.
         """
-        path = Path(config_dir) if config_dir else DEFAULT_CONFIG_DIR
-        _load(path / CONFIG_FILE)
-        return cls(config_dir)
+        loaded = cls.__new__(cls)
+        loaded._locate(config_dir)
+        loaded._data = _load(loaded.config_path)
+        return loaded
 
-    def _empty(self, error: Exception) -> dict[str, Any]:
-        """Give 0.6's answer for an unreadable file, loudly."""
-        _log.warning("%s is unreadable and reads as empty: %s", self.config_path, error,
-                     exc_info=error)  # fmt: skip
-        self._damaged = isinstance(error, CorruptDataError)
+    def _locate(self, config_dir: str | Path | None) -> None:
+        self.config_dir = Path(config_dir) if config_dir else DEFAULT_CONFIG_DIR
+        if not config_dir and not self.config_dir.is_absolute():
+            raise ConfigurationError(
+                "This user has no home folder, so there is no place for the configuration",
+                hint="Set HOME, or give config_dir",
+            )
+        self.config_path = self.config_dir / CONFIG_FILE
+        self._unreadable = False
+
+    def _old_answer(self, error: MLDashError) -> dict[str, Any]:
+        """Give 0.6's answer for an unreadable file, and tell the error in the log."""
+        _log.warning("The configuration reads as empty: %s", error, exc_info=error)
         return {}
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -67,17 +97,34 @@ class Config:
     def set(self, key: str, value: Any) -> None:
         """Change a setting and save.
 
+        Args:
+            key: Its name.
+            value: Anything with a JSON form.
+
         Raises:
+            SerializationError: the key is no text, or the value has no JSON form.
             LocalWriteError: it cannot be saved; the file is as it was.
         """
+        if not isinstance(key, str):
+            raise SerializationError(
+                f"The name of a setting is {type(key).__name__}", hint="Give text"
+            )
         self._save({**self._data, key: value})
 
     def delete(self, key: str) -> None:
-        """Remove a setting and save; an absent one is fine."""
+        """Remove a setting and save; an absent one is fine.
+
+        Raises:
+            LocalWriteError: it cannot be saved; the file is as it was.
+        """
         self._save({name: value for name, value in self._data.items() if name != key})
 
     def clear(self) -> None:
-        """Remove all settings and save."""
+        """Remove all settings and save.
+
+        Raises:
+            LocalWriteError: it cannot be saved; the file is as it was.
+        """
         self._save({})
 
     def save(self) -> None:
@@ -89,10 +136,10 @@ class Config:
         self._save(self._data)
 
     def _save(self, data: dict[str, Any]) -> None:
-        content = json.dumps(data, indent=2).encode()
+        content = _encode(data)
         try:
             self.config_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if self._damaged and self.config_path.exists():
+            if self._unreadable and self.config_path.exists():
                 fsio.move_aside(self.config_path)
             fsio.write_atomic(self.config_path, content, mode=0o600)
         except OSError as error:
@@ -103,7 +150,7 @@ class Config:
                 context={"path": str(self.config_path)},
                 cause=error,
             ) from error
-        self._damaged = False
+        self._unreadable = False
         self._data = data
 
     def __repr__(self) -> str:
@@ -112,7 +159,7 @@ class Config:
     @property
     def remote_url(self) -> str:
         """The server's address."""
-        return str(self.get("remote_url", DEFAULT_API_URL))
+        return str(self.get("remote_url") or DEFAULT_API_URL)
 
     @remote_url.setter
     def remote_url(self, value: str) -> None:
@@ -130,8 +177,20 @@ class Config:
 
     @property
     def batch_size(self) -> int:
-        """How many records an upload sends at once."""
-        return int(self.get("default_batch_size", 100))
+        """How many records an upload sends at once.
+
+        Raises:
+            ConfigurationError: the file has something else there.
+        """
+        value = self.get("default_batch_size", 100)
+        try:
+            return int(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ConfigurationError(
+                f"default_batch_size in {self.config_path} is {value!r}",
+                hint="Set it to a whole number",
+                cause=error,
+            ) from error
 
     @batch_size.setter
     def batch_size(self, value: int) -> None:
@@ -158,13 +217,34 @@ class Config:
         self.set("auth_url", value)
 
 
+def _encode(data: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(data, indent=2).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SerializationError(
+            f"A setting has no JSON form: {error}",
+            kept="the settings as they were",
+            hint="Give text, numbers, true, false, None, or lists and objects of them",
+            cause=error,
+        ) from error
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise _damaged(path) from error
+    except OSError as error:
+        raise FileReadError(
+            f"{path} cannot be read: {error.strerror or error}",
+            kept="the file is untouched; the next change moves it aside",
+            hint="Give yourself the right to read it",
+            context={"path": str(path)},
+            cause=error,
+        ) from error
+    except (ValueError, RecursionError):
+        # Without the cause: it carries the file's content, which holds secrets.
+        raise _damaged(path) from None
     if not isinstance(data, dict):
         raise _damaged(path)
     return data

@@ -23,8 +23,9 @@ def hash_device_secret(secret: str) -> str:
 def get_or_create_device_secret(config: Config) -> str:
     """Return the configuration's secret; a new one is made and saved when there is none.
 
+    A damaged configuration reads as empty and is moved aside, so its secret is not lost.
+
     Raises:
-        CorruptDataError: the configuration is damaged; nothing was overwritten.
         LocalWriteError: the new secret cannot be saved.
     """
     if not config.device_secret:
