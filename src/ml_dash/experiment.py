@@ -16,6 +16,7 @@ from ml_dash._base import console
 from ml_dash._base.clock import stamp
 from ml_dash._base.policy import (
     ErrorHandlingMode,
+    add_note,
     current_mode,
     handle_error,
     log_error,
@@ -310,7 +311,7 @@ class Experiment(RunIdentity):
             return
         problems: list[MLDashError] = []
         for step in (
-            self._metrics_manager._close,
+            functools.partial(self._metrics_manager._close, error),
             functools.partial(self._store.close, status, _lifetime.describe(error)),
         ):
             try:
@@ -329,8 +330,7 @@ class Experiment(RunIdentity):
         if error is None:
             raise problem
         log_error(problem, "closing the run")
-        if hasattr(error, "add_note"):
-            error.add_note(f"ml-dash, closing the run: {problem}")
+        add_note(error, f"ml-dash, closing the run: {problem}")
 
     def _terminate(self, status: str, error: dict[str, str]) -> None:
         """End from a signal handler: fully if no lock is held by what it interrupted."""

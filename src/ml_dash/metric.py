@@ -6,7 +6,7 @@ import logging
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from ml_dash._base.policy import handle_error
+from ml_dash._base.policy import add_note, handle_error, log_error
 from ml_dash._metric_buffer import BufferManager, SummaryCache
 from ml_dash._record.codec import encode
 from ml_dash._store.metrics import page
@@ -106,8 +106,13 @@ class MetricsManager:
         self._experiment._run_store.flush()
         return self
 
-    def _close(self) -> None:
-        """Summarise what nobody has summarised, so that it is not lost with the process."""
+    def _close(self, ended_by: BaseException | None) -> None:
+        """Summarise what nobody has summarised, so that it is not lost with the process.
+
+        Args:
+            ended_by: What ended the run early. Whoever was interrupted had no chance to summarise:
+                then it is said in the log and beside that exception, and is no error.
+        """
         left = self._buffer._left()
         caches = [b._cache for b in self._builders.values() if b._cache and b._cache._left()]
         values = sum(left.values()) + sum(cache._left() for cache in caches)
@@ -116,16 +121,21 @@ class MetricsManager:
         self._buffer.log_summary()
         for cache in caches:
             cache.summarize()
-        handle_error(
-            UnsummarizedBufferError(
-                f"The run closed with {values} buffered values that were never summarised",
-                context={"values": values},
-                kept="their summaries were logged, one point for each metric",
-                hint="Call metrics.buffer.log_summary(...) or summarize() before closing",
-            ),
-            "closing the run",
-            self._experiment._mode,
-        )
+        error = _unsummarized(values)
+        if ended_by is None:
+            handle_error(error, "closing the run", self._experiment._mode)
+        else:
+            log_error(error, "closing the run", logging.WARNING)
+            add_note(ended_by, f"ml-dash, closing the run: {error}")
+
+
+def _unsummarized(values: int) -> UnsummarizedBufferError:
+    return UnsummarizedBufferError(
+        f"The run closed with {values} buffered values that were never summarised",
+        context={"values": values},
+        kept="their summaries were logged, one point for each metric",
+        hint="Call metrics.buffer.log_summary(...) or summarize() before closing",
+    )
 
 
 class MetricBuilder:

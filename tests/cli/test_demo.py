@@ -148,8 +148,10 @@ def test_demo_that_is_interrupted_says_where_it_was(tmp_path: Path) -> None:
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     folder = next((tmp_path / ".dash/demo/digits").iterdir())
-    assert told.split("\n")[0] == f"What was recorded until now is in {folder}"
-    assert told.strip().endswith("Interrupted.")
+    # Wherever it was hit: values that were gathered but not yet summarised are no error.
+    gathered = "Warning: While closing the run: The run closed with "
+    said = [line for line in told.splitlines() if line and not line.startswith(gathered)]
+    assert said == [f"What was recorded until now is in {folder}", "Interrupted."]
     assert json.loads((folder / "experiment.json").read_text("utf-8"))["status"] == "FAILED"
 
 

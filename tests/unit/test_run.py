@@ -242,6 +242,7 @@ def test_the_users_script_is_found(tmp_path: Path) -> None:
 
 def test_a_users_module_may_be_called_like_params_proto(tmp_path: Path) -> None:
     """Only params-proto itself is passed over in the search for the script."""
+    (tmp_path / "pyproject.toml").touch()  # the stem is told from here, wherever this folder lies
     (tmp_path / "params_proto_mine.py").write_text("from ml_dash import RUN\nrun = RUN()\n")
     code = "import params_proto_mine; print(params_proto_mine.run.path_stem)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,

@@ -163,6 +163,12 @@ def log_error(error: BaseException, context: str, level: int = logging.ERROR) ->
     logging.getLogger(name).log(level, "While %s: %s", context, error, exc_info=error, extra=extra)
 
 
+def add_note(error: BaseException, text: str) -> None:
+    """Write a note beside an exception, where this Python can (3.11 and later)."""
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+
+
 @contextmanager
 def recording(context: str, mode: str | ErrorHandlingMode | None = None) -> Iterator[None]:
     """Run a block whose failure goes to :func:`handle_error` instead of to the caller."""
