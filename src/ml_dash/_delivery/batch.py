@@ -1,0 +1,84 @@
+"""Cutting batches off a stream: bounded, named once, the same when they are sent again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ml_dash._delivery.cursors import Cursor, InFlight, digest
+from ml_dash._delivery.ports import Batch, Piece, Source
+from ml_dash.exceptions import CorruptDataError
+
+ALL = 1 << 62
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How large a batch may be.
+
+    Attributes:
+        max_records: At most so many records.
+        max_bytes: At most so many bytes, unless one record alone is larger.
+    """
+
+    max_records: int = 5000
+    max_bytes: int = 1 << 20
+
+
+def cut(source: Source, cursor: Cursor, bounds: Bounds, run_key: str) -> Cursor | None:
+    """Return the cursor with the next batch named in it; None when the stream has nothing more.
+
+    What lies between the records (blank lines, events of other kinds) is passed over; where that
+    is all there is, the cursor behind it names no batch.
+
+    Raises:
+        OSError: the stream cannot be read.
+        CorruptDataError: the stream is shorter than what is already delivered.
+    """
+    size = source.size()
+    if size < cursor.offset:
+        raise _shrunk(source, cursor, size)
+    if size == cursor.offset:
+        return None
+    piece = _piece(source, cursor, bounds, size)
+    if not piece.lines:
+        return replace(cursor, offset=piece.end) if piece.end > cursor.offset else None
+    last = cursor.number + len(piece.lines) - 1
+    key = f"{run_key}/{digest(cursor.name)}/{cursor.number}-{last}"
+    named = InFlight(piece.lines[-1].end, len(piece.lines), key, dict(source.facts()))
+    return replace(cursor, in_flight=named)
+
+
+def _piece(source: Source, cursor: Cursor, bounds: Bounds, size: int) -> Piece:
+    suspects = cursor.suspect_end - cursor.offset
+    if suspects <= 0:
+        return source.read(cursor.offset, size, bounds.max_records, bounds.max_bytes)
+    # One of these is refused: half of them at a time finds it in few requests.
+    piece = source.read(cursor.offset, cursor.suspect_end, ALL, ALL)
+    half = max(1, len(piece.lines) // 2)
+    return Piece(piece.lines[:half], piece.end)
+
+
+def load(source: Source, cursor: Cursor) -> Batch:
+    """Return the batch that the cursor names.
+
+    Raises:
+        OSError: the stream cannot be read.
+        CorruptDataError: the stream is not what it was when the batch was named.
+    """
+    named = cursor.in_flight
+    assert named is not None
+    piece = source.read(cursor.offset, named.end, ALL, ALL)
+    if len(piece.lines) != named.count or piece.lines[-1].end != named.end:
+        raise _shrunk(source, cursor, source.size())
+    lines = [line.content for line in piece.lines]
+    return Batch(lines, cursor.number, named.key, named.facts)
+
+
+def _shrunk(source: Source, cursor: Cursor, size: int) -> CorruptDataError:
+    return CorruptDataError(
+        f"The stream {source.name} was changed after {cursor.offset} bytes of it were delivered: "
+        f"it has {size} bytes now",
+        context={"stream": source.name, "offset": cursor.offset, "size_bytes": size},
+        kept="the stream is untouched; nothing more of it is sent",
+        hint="A run's streams are append-only; restore the file, or record to another prefix",
+    )

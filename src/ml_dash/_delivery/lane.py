@@ -1,0 +1,230 @@
+"""One stream on its way to the server: in order, one batch at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum
+
+from ml_dash._delivery import batch as batches
+from ml_dash._delivery.backoff import Backoff
+from ml_dash._delivery.batch import Bounds
+from ml_dash._delivery.cursors import Cursor, CursorFile
+from ml_dash._delivery.ports import Batch, Sink, Source
+from ml_dash._delivery.rejected import Rejected
+from ml_dash._delivery.verdicts import Done, Halt, Reject, Retry, Verdict
+from ml_dash.exceptions import FileReadError, LocalWriteError, MLDashError
+
+_log = logging.getLogger("ml_dash.delivery")
+
+
+class State(Enum):
+    """What a lane does."""
+
+    READY = "ready"
+    BACKING_OFF = "backing off"
+    HALTED = "halted"
+
+
+class Lane:
+    """Delivers one stream.
+
+    Args:
+        source: Gives the records.
+        sink: Takes them.
+        cursors: Keeps how far they are delivered.
+        rejected: Keeps what the server refused.
+        run_key: First part of the idempotency keys; never used by another run.
+        bounds: How large a batch may be.
+        backoff: How long to wait after a failure.
+        honours_keys: Tells whether the server knows a batch that it has seen before.
+        clock: Seconds, rising.
+
+    Attributes:
+        state: What it does now.
+        not_before_s: By ``clock``, when it tries again.
+        last_error: What went wrong last; None since the last success.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        cursors: CursorFile,
+        rejected: Rejected,
+        run_key: str,
+        *,
+        bounds: Bounds | None = None,
+        backoff: Backoff | None = None,
+        honours_keys: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.source = source
+        self._sink = sink
+        self._cursors = cursors
+        self._rejected = rejected
+        self._run_key = run_key
+        self._bounds = bounds or Bounds(max_records=sink.max_records)
+        self._backoff = backoff or Backoff()
+        self._honours_keys = honours_keys
+        self._clock = clock
+        self._cursor: Cursor | None = None
+        self._unsaved = False
+        self.state = State.READY
+        self.failures = 0
+        self.not_before_s = 0.0
+        self.last_error: MLDashError | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """How far the stream is delivered.
+
+        Raises:
+            CorruptDataError: its document is damaged.
+            OSError: it cannot be read.
+        """
+        if self._cursor is None:
+            self._cursor = self._cursors.load()
+            if self._cursor.in_flight is not None:
+                self._doubt()  # whoever named this batch may have sent it
+        return self._cursor
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there may be something that can be sent now."""
+        return self.state is not State.HALTED and self._clock() >= self.not_before_s
+
+    def resume(self) -> None:
+        """Try again at once what was halted or put off."""
+        self.state, self.not_before_s = State.READY, 0.0
+
+    def step(self) -> Verdict | None:
+        """Send one batch; return what became of it, or None when there is nothing to send."""
+        try:
+            named = self._named()
+            if named is None:
+                return None
+            return self._settle(named, self._sink.send(named))
+        except MLDashError as error:
+            return self._halt(Halt(error, whole_run=False))
+        except OSError as error:
+            return self._put_off(Retry(_disk_error(error, self.source.name)))
+
+    def settle_alone(self, verdict: Verdict) -> Verdict:
+        """Take note of a verdict on something that is no record, such as making the run."""
+        if isinstance(verdict, Retry):
+            return self._put_off(verdict)
+        if isinstance(verdict, Reject):
+            # Without it nothing else can be sent.
+            return self._halt(Halt(verdict.error))
+        if isinstance(verdict, Halt):
+            return self._halt(verdict)
+        self.failures, self.state, self.last_error = 0, State.READY, None
+        return verdict
+
+    def _named(self) -> Batch | None:
+        """Return the next batch, named on disk before it is sent for the first time."""
+        cursor = self.cursor
+        if cursor.in_flight is None:
+            found = batches.cut(self.source, cursor, self._bounds, self._run_key)
+            if found is None or found.in_flight is None:
+                self._idle(found or cursor)
+                return None
+            self._save(found)
+        elif self._unsaved:
+            self._save(cursor)
+        return batches.load(self.source, self.cursor)
+
+    def _idle(self, cursor: Cursor) -> None:
+        # What was passed over needs no note on disk: it is passed over again.
+        self._cursor = cursor
+        if self._unsaved:
+            self._save(cursor)
+
+    def _settle(self, named: Batch, verdict: Verdict) -> Verdict:
+        if isinstance(verdict, Done):
+            self._take_off(delivered=len(named.lines))
+        elif isinstance(verdict, Reject):
+            self._reject(named, verdict)
+        elif isinstance(verdict, Retry):
+            return self._put_off(verdict)
+        else:
+            return self._halt(verdict)
+        self.failures, self.state, self.not_before_s = 0, State.READY, 0.0
+        if isinstance(verdict, Done):
+            self.last_error = None
+        return verdict
+
+    def _reject(self, named: Batch, verdict: Reject) -> None:
+        """Keep a single record aside; of several, look for the one that is refused."""
+        self.last_error = verdict.error
+        cursor = self.cursor
+        assert cursor.in_flight is not None
+        if len(named.lines) > 1:
+            self._save(replace(cursor, suspect_end=cursor.in_flight.end, in_flight=None))
+            return
+        self._rejected.add(self.source.name, named.first, named.lines[0], verdict.error)
+        # Nothing is known of the suspects behind it: they are tried together.
+        self._cursor = replace(cursor, suspect_end=0)
+        self._take_off(rejected=1)
+
+    def _take_off(self, delivered: int = 0, rejected: int = 0) -> None:
+        cursor = self.cursor
+        named = cursor.in_flight
+        assert named is not None
+        self._save(
+            replace(
+                cursor,
+                offset=named.end,
+                number=cursor.number + delivered + rejected,
+                delivered=cursor.delivered + delivered,
+                rejected=cursor.rejected + rejected,
+                size_bytes=cursor.size_bytes + (named.end - cursor.offset if delivered else 0),
+                maybe_duplicated=cursor.maybe_duplicated + (delivered if named.doubted else 0),
+                in_flight=None,
+            )
+        )
+
+    def _put_off(self, verdict: Retry) -> Retry:
+        self.failures += 1
+        self.last_error = verdict.error
+        wait_s = self._backoff.wait_s(self.failures, verdict.retry_after_s)
+        self.state, self.not_before_s = State.BACKING_OFF, self._clock() + wait_s
+        if self._cursor is not None and self._cursor.in_flight is not None:
+            self._cursor = replace(self._cursor, retries=self._cursor.retries + 1)
+            if verdict.may_have_arrived:
+                self._doubt()
+        _log.debug("%s waits %.1f s: %s", self.source.name, wait_s, verdict.error)
+        return verdict
+
+    def _halt(self, verdict: Halt) -> Halt:
+        self.last_error = verdict.error
+        self.state = State.HALTED
+        return verdict
+
+    def _doubt(self) -> None:
+        """Note that the batch may be on the server twice once it is delivered."""
+        cursor = self._cursor
+        if cursor is not None and cursor.in_flight is not None and not self._honours_keys():
+            self._cursor = replace(cursor, in_flight=replace(cursor.in_flight, doubted=True))
+            self._unsaved = True
+
+    def _save(self, cursor: Cursor) -> None:
+        # Kept in memory first: what was delivered stays delivered while the disk refuses.
+        self._cursor, self._unsaved = cursor, True
+        self._cursors.save(cursor)
+        self._unsaved = False
+
+
+def _disk_error(error: OSError, name: str) -> MLDashError:
+    made = FileReadError if error.errno in (2, 5, 13) else LocalWriteError
+    return made(
+        f"Delivering {name} waits: {error.strerror or error}",
+        context={"stream": name, "errno": error.errno},
+        kept="all records are in the run's folder",
+        hint="Check the disk; it is tried again",
+        retryable=True,
+        cause=error,
+    )

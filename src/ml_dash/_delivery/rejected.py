@@ -1,0 +1,63 @@
+"""Records that a server refused for good: kept aside, with its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ml_dash._base.clock import stamp
+from ml_dash._record import codec
+from ml_dash._store.stream import Stream
+from ml_dash.exceptions import MLDashError
+
+NAME = "rejected.jsonl"
+
+
+class Rejected:
+    """``rejected.jsonl`` of a run.
+
+    Args:
+        folder: The run's folder of delivery.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._stream = Stream(self.path)
+        self._known: set[tuple[str, int]] | None = None
+
+    def add(self, stream: str, number: int, line: bytes, error: MLDashError) -> None:
+        """Keep one record; nothing happens when it is there already.
+
+        Raises:
+            OSError: it cannot be written; the record is still in its stream.
+        """
+        if self._known is None:
+            self._known = {(each["stream"], each["number"]) for each in self.entries()}
+        if (stream, number) in self._known:
+            return
+        self._stream.append(codec.encode({
+            "stream": stream, "number": number, "time": stamp(), "code": error.code,
+            "status": error.context.get("status"), "reason": error.message,
+            "record": line.decode("utf-8", "backslashreplace"),
+        }))  # fmt: skip
+        self._known.add((stream, number))
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Yield what was refused, oldest first.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: a line is unreadable.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        for line in data[: data.rfind(b"\n") + 1].split(b"\n"):
+            if line:
+                yield codec.decode(line)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._stream.close()

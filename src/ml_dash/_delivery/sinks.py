@@ -1,0 +1,187 @@
+"""The server's calls as sinks of delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ml_dash._base.policy import ErrorHandlingMode
+from ml_dash._delivery.ports import Batch
+from ml_dash._delivery.verdicts import Verdict, attempt
+from ml_dash._record import codec
+from ml_dash._remote.credentials import Credentials
+from ml_dash._remote.files import FileCalls
+from ml_dash._remote.records import RecordCalls
+from ml_dash._remote.retry import RetryPolicy
+from ml_dash._remote.tracks import TrackCalls
+from ml_dash._remote.transport import Transport
+from ml_dash.exceptions import CorruptDataError
+
+RunId = Callable[[], str]
+"""Returns the run's id on the server."""
+
+
+class Server(FileCalls, RecordCalls, TrackCalls):
+    """A client that tries each request once: who is to wait, and how long, is for the lanes to say.
+
+    Args:
+        url: The server.
+        namespace: The owner of the run.
+        timeout_s: How long a connection may be silent, in seconds.
+        api_key: The token; found as :class:`Credentials` does when omitted.
+
+    Raises:
+        ConfigurationError: ``url`` is not the URL of an HTTP server.
+    """
+
+    def __init__(
+        self, url: str, namespace: str, timeout_s: float = 30.0, api_key: str | None = None
+    ) -> None:
+        self._mode = ErrorHandlingMode.STRICT
+        self.credentials = Credentials(url, api_key)
+        self._transport = Transport(url, self.credentials, RetryPolicy(attempts=1), timeout_s)
+        self._namespace = namespace
+        self._project_ids = {}
+        self._node_ids = {}
+        self._folder_ids = {}
+
+    def close(self) -> None:
+        """Close the connections, if there are any."""
+        self._transport.close()
+
+
+class LogSink:
+    """Takes log lines."""
+
+    max_records = 2000
+
+    def __init__(self, server: Server, run_id: RunId) -> None:
+        self._server = server
+        self._run_id = run_id
+
+    def send(self, batch: Batch) -> Verdict:
+        """Send log lines once."""
+        return attempt(
+            lambda: self._server.create_log_entries(
+                self._run_id(), [_log_line(each) for each in decoded(batch.lines)],
+                idempotency_key=batch.key,
+            )
+        )  # fmt: skip
+
+
+def _log_line(record: Mapping[str, Any]) -> dict[str, Any]:
+    line = {name: record[name] for name in ("timestamp", "level", "metadata") if name in record}
+    message = record.get("message")
+    # A message that is no text was printed as one, too.
+    return {**line, "message": message if isinstance(message, str) else str(message)}
+
+
+class MetricSink:
+    """Takes points of one metric."""
+
+    max_records = 5000
+
+    def __init__(self, server: Server, run_id: RunId, name: str | None) -> None:
+        self._server = server
+        self._run_id = run_id
+        self._name = name
+
+    def send(self, batch: Batch) -> Verdict:
+        """Send points once."""
+        return attempt(
+            lambda: self._server.append_batch_to_metric(
+                self._run_id(), self._name, [_point(each) for each in decoded(batch.lines)],
+                **batch.facts, idempotency_key=batch.key,
+            )
+        )  # fmt: skip
+
+
+def _point(record: Mapping[str, Any]) -> dict[str, Any]:
+    data = record.get("data")
+    if isinstance(data, dict):
+        return data
+    raise _unreadable(codec.encode(dict(record)))
+
+
+class TrackSink:
+    """Takes entries of one track."""
+
+    max_records = 2000
+
+    def __init__(self, server: Server, run_id: RunId, topic: str) -> None:
+        self._server = server
+        self._run_id = run_id
+        self._topic = topic
+
+    def send(self, batch: Batch) -> Verdict:
+        """Send entries once."""
+        return attempt(
+            lambda: self._server.append_batch_to_track(
+                self._run_id(), self._topic, decoded(batch.lines), idempotency_key=batch.key
+            )
+        )
+
+
+class ParamSink:
+    """Takes changes of the parameters; several at once are merged."""
+
+    max_records = 500
+
+    def __init__(self, server: Server, run_id: RunId) -> None:
+        self._server = server
+        self._run_id = run_id
+
+    def send(self, batch: Batch) -> Verdict:
+        """Send changes; sent twice they do what they do when sent once."""
+        return attempt(lambda: self._server.set_parameters(self._run_id(), _merged(batch.lines)))
+
+
+def _merged(lines: Sequence[bytes]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for event, line in zip(events(lines), lines, strict=True):
+        data = event.get("data")
+        if not isinstance(data, dict):
+            raise _unreadable(line)
+        merged |= data
+    return merged
+
+
+def events(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Return what events of the journal say.
+
+    Raises:
+        CorruptDataError: a line is no such event.
+    """
+    found = []
+    for line, record in zip(lines, decoded(lines), strict=True):
+        data = record.get("data")
+        if not isinstance(data, dict):
+            raise _unreadable(line)
+        found.append(data)
+    return found
+
+
+def decoded(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Return the records of lines.
+
+    Raises:
+        CorruptDataError: a line is no JSON object.
+    """
+    found = []
+    for line in lines:
+        try:
+            record = codec.decode(line)
+        except ValueError as error:
+            raise _unreadable(line) from error
+        if not isinstance(record, dict):
+            raise _unreadable(line)
+        found.append(record)
+    return found
+
+
+def _unreadable(line: bytes) -> CorruptDataError:
+    return CorruptDataError(
+        f"A stored line is no readable record: {line[:80]!r}",
+        kept="the line is in its stream, and in rejected.jsonl",
+        hint="Look at it with `ml-dash rejected`",
+    )

@@ -1,0 +1,137 @@
+"""The streams of a run's folder as sources of delivery."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from ml_dash._base.fsio import LOCK_SH, flocked
+from ml_dash._delivery.ports import Facts, Line, Piece
+
+_CHUNK_BYTES: Final = 1 << 20
+_KIND_WITHIN: Final = 64  # how far from its beginning an event of the journal says its kind
+
+
+def _no_facts() -> Facts:
+    return {}
+
+
+class LineSource:
+    """A file of lines, each one a record.
+
+    Args:
+        path: The file; it may be missing.
+        kind: What its records are.
+        name: The stream's name.
+        facts: What rides along with its batches.
+    """
+
+    def __init__(
+        self, path: Path, kind: str, name: str, facts: Callable[[], Facts] = _no_facts
+    ) -> None:
+        self.path = path
+        self.kind = kind
+        self.name = name
+        self.facts = facts
+        self._seen_bytes = -1
+        self._whole_bytes = 0
+
+    def size(self) -> int:
+        """Return the size of what writers have finished writing, in bytes.
+
+        Raises:
+            OSError: the file cannot be looked at.
+        """
+        try:
+            seen = os.stat(self.path).st_size
+        except FileNotFoundError:
+            return 0
+        if seen != self._seen_bytes:
+            # A writer that meets a full disk takes back what it wrote, before it gives up the lock.
+            with self._open() as fd, flocked(fd, LOCK_SH):
+                self._seen_bytes = self._whole_bytes = os.fstat(fd).st_size
+        return self._whole_bytes
+
+    def read(self, start: int, end: int, max_records: int, max_bytes: int) -> Piece:
+        """Return records from ``start``, none that begins at or after ``end``.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        lines: list[Line] = []
+        taken_bytes, position = 0, start
+        if start >= end:
+            return Piece([], start)
+        for content, after in self._lines(start, end):
+            if self._is_record(content):
+                if lines and (len(lines) >= max_records or taken_bytes + len(content) > max_bytes):
+                    break
+                lines.append(Line(content, after))
+                taken_bytes += len(content)
+            position = after
+        return Piece(lines, position)
+
+    def count(self, start: int, end: int) -> int:
+        """Return how many records begin in a part of the stream.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return sum(self._is_record(content) for content, _ in self._lines(start, end))
+
+    def _is_record(self, content: bytes) -> bool:
+        return bool(content.strip())
+
+    def _lines(self, start: int, end: int) -> Iterator[tuple[bytes, int]]:
+        """Yield whole lines that begin before ``end``, each with where it ends."""
+        position, rest = start, b""
+        with self._open() as fd:
+            while position < end or rest:
+                chunk = os.pread(fd, _CHUNK_BYTES, position + len(rest))
+                if not chunk:
+                    return
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    if position >= end:
+                        return
+                    position += len(line) + 1
+                    yield line, position
+                if position >= end:
+                    return
+
+    def _open(self) -> _Opened:
+        return _Opened(self.path)
+
+
+class JournalSource(LineSource):
+    """The events of one kind in a run's journal.
+
+    Args:
+        path: The journal.
+        kind: The kind, which is also the stream's name.
+    """
+
+    def __init__(self, path: Path, kind: str, event: str) -> None:
+        super().__init__(path, kind, kind)
+        self._mark = b'"kind":"%b"' % event.encode()
+
+    def _is_record(self, content: bytes) -> bool:
+        return self._mark in content[:_KIND_WITHIN]
+
+
+class _Opened:
+    """A descriptor for the length of a block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+
+    def __enter__(self) -> int:
+        flags = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+        self._fd = os.open(self._path, flags)
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)

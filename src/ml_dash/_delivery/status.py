@@ -1,0 +1,93 @@
+"""The run itself on the server: made, described, and told how it ended."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ml_dash._delivery.ports import Batch
+from ml_dash._delivery.sinks import Server, events
+from ml_dash._delivery.target import TargetFolder
+from ml_dash._delivery.verdicts import Reject, Retry, Verdict, attempt
+from ml_dash._record import prefix as prefixes
+from ml_dash.exceptions import PrefixError
+
+Document = dict[str, Any]
+RUNNING: Final = "RUNNING"
+_CONFLICT: Final = 409
+
+
+def owner_of(prefix: str) -> str:
+    """Return the namespace that a run belongs to on a server.
+
+    Raises:
+        PrefixError: the prefix names none.
+    """
+    owner = prefixes.split(prefix).owner
+    if owner is not None:
+        return owner
+    raise PrefixError(
+        f"The prefix {prefix!r} names no owner and project, which a server needs",
+        hint="Write 'owner/project/name'",
+        context={"prefix": prefix},
+    )
+
+
+def register(server: Server, document: Document) -> dict[str, Any]:
+    """Make the run on the server, or take it up, and return the answer.
+
+    Raises:
+        RemoteClientError: a request failed.
+        PrefixError: the prefix names no owner and project.
+    """
+    prefix = document["prefix"]
+    owner_of(prefix)
+    parts = prefixes.split(prefix)
+    return server.create_or_update_experiment(
+        str(parts.project), parts.segments[-1], document.get("description"),
+        document.get("tags"), document.get("bindrs"), "/".join(parts.segments),
+        bool(document.get("write_protected")), document.get("metadata"),
+    )  # fmt: skip
+
+
+def ids_of(answer: dict[str, Any]) -> dict[str, str]:
+    """Return what is noted of the answer to :func:`register`."""
+    run = answer["experiment"]
+    project = answer.get("project")
+    found = project.get("id") if isinstance(project, dict) else None
+    return {"run_id": str(run["id"]), "project_id": str(run.get("projectId") or found or "")}
+
+
+class RunSink:
+    """Takes the run's document: the last state counts."""
+
+    max_records = 1000
+
+    def __init__(self, server: Server, folder: TargetFolder) -> None:
+        self._server = server
+        self._folder = folder
+
+    def send(self, batch: Batch) -> Verdict:
+        """Send the last state; sent twice it does what it does when sent once."""
+        return retried_conflict(attempt(lambda: self._tell(events(batch.lines))))
+
+    def open(self, document: Document) -> Verdict:
+        """Make the run on the server, so that its records have somewhere to go."""
+        return retried_conflict(attempt(lambda: self._register(document)))
+
+    def _tell(self, states: list[Document]) -> None:
+        last = states[-1]
+        status = last.get("status") or RUNNING
+        if len(states) > 1 or status == RUNNING or not self._folder.target.run_id:
+            self._register(last)
+        if status != RUNNING:
+            self._server.update_experiment_status(self._folder.target.run_id, status)
+
+    def _register(self, document: Document) -> None:
+        self._folder.note(**ids_of(register(self._server, document)))
+
+
+def retried_conflict(verdict: Verdict) -> Verdict:
+    """Return a conflict between two processes that make the same node as one to be retried."""
+    if isinstance(verdict, Reject) and verdict.error.context.get("status") == _CONFLICT:
+        return Retry(verdict.error)
+    return verdict

@@ -1,0 +1,134 @@
+"""Where a run is delivered to, noted in its folder so that any process can go on with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from ml_dash._base import fsio
+from ml_dash._base.clock import stamp
+from ml_dash._base.ids import unique_id
+from ml_dash._delivery.cursors import digest
+from ml_dash.exceptions import CorruptDataError
+
+DELIVERY: Final = ".ml-dash/delivery"
+_TARGET: Final = "target.json"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server, and what the run is there.
+
+    Attributes:
+        url: The server.
+        run_key: First part of the run's idempotency keys; no other run has it.
+        spool: Whether the folder is kept only until the server has everything.
+        created_at: When delivery to this server was asked for first.
+        run_id: The run's id on the server; empty until it is known.
+        project_id: Its project's id there; empty until it is known.
+        honours_keys: Whether the server knows a batch that it has seen before.
+    """
+
+    url: str
+    run_key: str
+    spool: bool = False
+    created_at: str = ""
+    run_id: str = ""
+    project_id: str = ""
+    honours_keys: bool = True
+
+
+class TargetFolder:
+    """A run's folder of delivery to one server.
+
+    Args:
+        path: The folder; see :func:`folder_of`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._target: Target | None = None
+
+    @property
+    def cursors(self) -> Path:
+        """Folder of the cursors."""
+        return self.path / "cursors"
+
+    @property
+    def target(self) -> Target:
+        """What is noted.
+
+        Raises:
+            CorruptDataError: the note is damaged.
+            OSError: it cannot be read.
+        """
+        if self._target is None:
+            path = self.path / _TARGET
+            self._target = _parsed(path, path.read_bytes())
+        return self._target
+
+    def make(self, url: str, *, spool: bool) -> Target:
+        """Note where the run is delivered to; what is noted already is kept.
+
+        Raises:
+            CorruptDataError: the note is damaged.
+            OSError: it cannot be written.
+        """
+        if not (self.path / _TARGET).exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._save(Target(url, unique_id(), spool, stamp()))
+        return self.target
+
+    def note(self, **changes: Any) -> None:
+        """Change the note.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        changed = replace(self.target, **changes)
+        if changed != self._target:
+            self._save(changed)
+
+    def _save(self, target: Target) -> None:
+        fsio.write_atomic(self.path / _TARGET, json.dumps(asdict(target), indent=2).encode())
+        self._target = target
+
+
+def folder_of(run: Path, url: str) -> TargetFolder:
+    """Return the folder of delivery of a run to a server."""
+    return TargetFolder(run / DELIVERY / digest(url))
+
+
+def targets_of(run: Path) -> list[TargetFolder]:
+    """Return the folders of delivery of a run, sorted by name."""
+    return [TargetFolder(path.parent) for path in sorted((run / DELIVERY).glob(f"*/{_TARGET}"))]
+
+
+def runs_below(root: Path) -> Iterator[Path]:
+    """Yield the folders of runs below a root that are delivered somewhere, sorted."""
+    for folder, names, _ in os.walk(root):
+        names.sort()
+        path = Path(folder)
+        if (path / DELIVERY).is_dir():
+            yield path
+        # A run's own folders hold no other runs, except where a prefix lies below another.
+        names[:] = [name for name in names if name != ".ml-dash"]
+
+
+def _parsed(path: Path, data: bytes) -> Target:
+    try:
+        found = json.loads(data)
+        known = {each.name for each in fields(Target)}
+        return Target(**{name: value for name, value in found.items() if name in known})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorruptDataError(
+            f"{path}, which says where the run is delivered to, is damaged",
+            context={"path": str(path)},
+            kept="all records are in the run's folder",
+            hint="Restore it, or remove it to deliver the run from its beginning",
+            cause=error,
+        ) from error
