@@ -40,6 +40,7 @@ _HOME = {
     "set_error_mode": "_base.policy",
     "error_mode": "_base.policy",
     "handle_error": "_base.policy",
+    "future": "",
 }
 """Where each public name lives (PEP 562)."""
 
@@ -65,9 +66,11 @@ __all__ = [
     "set_error_mode",
     "error_mode",
     "handle_error",
+    "future",
 ]
 
 if TYPE_CHECKING:
+    from ml_dash import future
     from ml_dash._base.policy import ErrorHandlingMode, error_mode, handle_error, set_error_mode
     from ml_dash.client import RemoteClient, userinfo
     from ml_dash.exceptions import (
@@ -90,6 +93,8 @@ def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'ml_dash' has no attribute {name!r}")
+    if not home:  # a module of its own
+        return import_module(f"ml_dash.{name}")
     value = getattr(import_module(f"ml_dash.{home}"), name)
     globals()[name] = value
     return value

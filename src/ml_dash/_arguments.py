@@ -5,20 +5,21 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import warnings
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ml_dash._base.policy import warn_user
+from ml_dash._base import deprecate
+from ml_dash._base.attribution import warn_user
 from ml_dash._base.settings import SPOOL_DIR
 from ml_dash._record import codec
 from ml_dash._record import prefix as prefixes
 from ml_dash.exceptions import (
     InvalidValueError,
-    MLDashDeprecationWarning,
     NoBackendError,
+    PrefixError,
     RecoverableWarning,
+    UsageError,
 )
 from ml_dash.run import RUN
 
@@ -55,15 +56,20 @@ def spool_root() -> Path:
 
 
 def old_names(
-    url: Any, root: Any, remote: Any, local_path: Any
+    rules: deprecate.Rules, url: Any, root: Any, remote: Any, local_path: Any
 ) -> tuple[str | bool | None, str | Path | None]:
+    """Take up the names of 0.5 for ``dash_url`` and ``dash_root``.
+
+    Raises:
+        UsageError: one was given, from 0.9 on.
+    """
     for old, new, value in (
         ("remote", "dash_url", remote),
         ("local_path", "dash_root", local_path),
     ):
         if value is not None:
-            warnings.warn(f"Experiment({old}=...) is deprecated; use {new}=...",
-                          MLDashDeprecationWarning, stacklevel=3)  # fmt: skip
+            error = UsageError(f"Experiment({old}=...) is now called {new}", hint=f"Write {new}=")
+            deprecate.refuse(rules, f"Experiment.{old}", error)
     if remote is not None and url is None:
         url = remote
     if local_path is not None and root == DEFAULT_ROOT:
@@ -71,18 +77,24 @@ def old_names(
     return url, root
 
 
-def known_fields(given: dict[str, Any]) -> dict[str, Any]:
-    """Drop unknown keywords as 0.6 did, with a word about each."""
-    known = {name for name in dir(RUN) if not name.startswith("_")}
+def known_fields(rules: deprecate.Rules, given: dict[str, Any]) -> dict[str, Any]:
+    """Drop unknown keywords as 0.6 did, with a word about each.
+
+    Raises:
+        UsageError: there is one, from 0.9 on.
+    """
+    fields: dict[str, Any] = dict(RUN)  # type: ignore[call-overload]  # RUN's class has keys()
+    known = {name for name in fields if not name.startswith("_")}
     for name in given.keys() - known:
         options = [*known, "readme", "tags", "bindrs", "metadata", "dash_url", "dash_root",
-                   "error_mode", "echo", "prefix"]  # fmt: skip
+                   "error_mode", "future", "echo", "prefix"]  # fmt: skip
         near = difflib.get_close_matches(name, options, n=1)
-        message = f"Experiment() has no argument {name!r}; it is ignored" + (
-            f". Did you mean {near[0]!r}?" if near else ""
+        error = UsageError(
+            f"Experiment() has no argument {name!r}",
+            hint=f"Did you mean {near[0]!r}?" if near else "Remove it",
+            context={"argument": name},
         )
-        _log.warning(message)
-        warn_user(message, RecoverableWarning)
+        deprecate.refuse(rules, "Experiment", error)
     return {name: value for name, value in given.items() if name in known}
 
 
@@ -104,16 +116,26 @@ def checked_metadata(given: Any) -> dict[str, Any] | None:
     return given
 
 
-def check_prefix(prefix: str) -> None:
+def check_prefix(rules: deprecate.Rules, prefix: str) -> None:
     """Refuse a prefix that leaves the root; warn of one that names no owner and project.
 
     Raises:
-        PrefixError: it is no safe path.
+        PrefixError: it is no safe path or, from 0.9 on, names no owner and project.
     """
     if len(prefixes.check(prefix)) < 2:
-        message = f"The prefix {prefix!r} names no owner or project; write 'owner/project/name'"
-        _log.warning(message)
-        warn_user(message, RecoverableWarning)
+        error = PrefixError(f"The prefix {prefix!r} names no owner or project",
+                            hint="Write 'owner/project/name'")  # fmt: skip
+        deprecate.refuse(rules, "Experiment.prefix", error)
+
+
+def no_message(rules: deprecate.Rules) -> None:
+    """Take ``log()`` without a message, as in 0.5.
+
+    Raises:
+        UsageError: from 0.9 on.
+    """
+    error = UsageError("log() has no message", hint="Use exp.logs.info(...)")
+    deprecate.refuse(rules, "Experiment.log", error)
 
 
 def say_undelivered(folder: Path, url: str) -> None:

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ml_dash._base.policy import ErrorHandlingMode, handle_error
 from ml_dash._store.files import FileStore
 from ml_dash.exceptions import (
     AmbiguousFileError,
@@ -72,21 +71,6 @@ def the_one(records: list[Record], wanted: str) -> Record:
         raise _not_found(wanted)
     if len(found) > 1:
         raise _ambiguous(found, wanted)
-    return found[0]
-
-
-def one(records: list[Record], wanted: str, mode: ErrorHandlingMode) -> Record:
-    """Return the record of a path or bare name; of several the first, with a warning.
-
-    Raises:
-        ExperimentFileNotFoundError: there is none.
-        AmbiguousFileError: there are several, in STRICT mode.
-    """
-    found = named(records, wanted)
-    if not found:
-        raise _not_found(wanted)
-    if len(found) > 1:
-        handle_error(_ambiguous(found, wanted), "looking up a file", mode)
     return found[0]
 
 

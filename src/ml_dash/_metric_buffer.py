@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ml_dash._base.deprecate import Rules, changes, refuse
 from ml_dash._base.fork import reset_in_child
-from ml_dash._base.policy import ErrorHandlingMode, handle_error
 from ml_dash._record import aggregate
-from ml_dash.exceptions import InvalidValueError, SkippedValueError
+from ml_dash.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
     from ml_dash.metric import MetricBuilder, MetricsManager
@@ -16,23 +16,35 @@ if TYPE_CHECKING:
 Values = dict[str, list[float]]
 
 
-def gather(into: Values, name: str | None, given: dict[str, Any]) -> list[InvalidValueError]:
-    """Add numbers to lists by key; return an error for each value that is none."""
-    problems = []
+def gather(
+    into: Values, name: str | None, given: dict[str, Any], rules: Rules, asked: str
+) -> None:
+    """Add numbers to lists by key.
+
+    Args:
+        into: The lists.
+        name: The metric.
+        given: A value for each key; one that is no number is skipped as in 0.6, and told.
+        rules: Of the run.
+        asked: The public name that was called.
+
+    Raises:
+        InvalidValueError: a value is no number, from 0.9 on; nothing was added.
+    """
+    numbers = {}
     for key, value in given.items():
         try:
-            number = aggregate.to_number(value)
+            numbers[key] = aggregate.to_number(value)
         except InvalidValueError:
-            problems.append(_no_number(name, key, value))
-            continue
+            refuse(rules, asked, _no_number(name, key, value))
+    for key, number in numbers.items():
         into.setdefault(key, []).append(number)
-    return problems
 
 
 def _no_number(name: str | None, key: str, value: object) -> InvalidValueError:
     return InvalidValueError(
         f"The value of {key!r} buffered for metric {name!r} is no number: {value!r}",
-        kept="the other values of the call",
+        kept="what was gathered before",
         hint="Buffer numbers only; log anything else with log()",
         context={"metric": name, "key": key, "type": type(value).__name__},
     )
@@ -46,15 +58,14 @@ class BufferManager:
     def __init__(self, metrics: MetricsManager) -> None:
         self._metrics = metrics
         self._values: dict[str | None, Values] = {}
-        self._skipped: set[tuple[str | None, str]] = set()
         self._lock = threading.Lock()
         reset_in_child(self)
 
     def _store(self, name: str | None, given: dict[str, Any]) -> None:
         self._metrics._experiment._require_open()
         with self._lock:
-            problems = gather(self._values.setdefault(name, {}), name, given)
-        _report_skipped(self._skipped, problems, self._metrics._experiment._mode)
+            into = self._values.setdefault(name, {})
+            gather(into, name, given, self._metrics._experiment._rules, "MetricBuilder.buffer")
 
     def log_summary(self, *aggs: str, **extra: Any) -> None:
         """Log one point per metric with the statistics of what was gathered, and start anew.
@@ -118,15 +129,20 @@ class SummaryCache:
         self._metric = metric
         self._values: Values = {}
         self._facts: dict[str, Any] = {}
-        self._skipped: set[tuple[str | None, str]] = set()
         self._lock = threading.Lock()
         reset_in_child(self)
 
+    @changes("SummaryCache.store")
     def store(self, **kwargs: Any) -> None:
-        """Gather one value for each key; None counts as NaN."""
+        """Gather one value for each key; None counts as NaN.
+
+        Raises:
+            InvalidValueError: a value is no number, from 0.9 on (is a ``ValueError``); before
+                that it is skipped, with a warning for each key.
+        """
         with self._lock:
-            problems = gather(self._values, self._metric._name, kwargs)
-        _report_skipped(self._skipped, problems, self._metric._experiment._mode)
+            rules = self._metric._experiment._rules
+            gather(self._values, self._metric._name, kwargs, rules, "SummaryCache.store")
 
     def set(self, **kwargs: Any) -> None:
         """Set fields of the summarising point; the last value counts."""
@@ -185,19 +201,3 @@ def _last(values: Values, keys: tuple[str, ...], limit: int | None) -> dict[str,
         for key, numbers in values.items()
         if not keys or key in keys
     }
-
-
-def _report_skipped(
-    known: set[tuple[str | None, str]],
-    problems: list[InvalidValueError],
-    mode: ErrorHandlingMode,
-) -> None:
-    """Say once per key that its values are skipped, as 0.6 did without a word."""
-    for problem in problems:
-        key = (problem.context["metric"], problem.context["key"])
-        if key not in known:
-            known.add(key)
-            skipped = SkippedValueError(
-                problem.message, context=problem.context, kept=problem.kept, hint=problem.hint
-            )
-            handle_error(skipped, "gathering values", mode)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ml_dash import _track_formats as formats
+from ml_dash._base import deprecate
+from ml_dash._base.deprecate import Rules, changes
 from ml_dash._base.policy import ErrorHandlingMode
 from ml_dash._base.settings import Settings
 from ml_dash._record import prefix as prefixes
@@ -15,9 +16,8 @@ from ml_dash._store.layout import run_folder
 from ml_dash._store.metrics import page
 from ml_dash._store.outage import write_error
 from ml_dash._store.run_store import RunStore
-from ml_dash.exceptions import CorruptDataError, FileReadError, NotFoundError
+from ml_dash.exceptions import CorruptDataError, FileReadError, MLDashError, NotFoundError
 
-_log = logging.getLogger("ml_dash.store")
 T = TypeVar("T")
 
 
@@ -26,13 +26,24 @@ class StoredRuns:
 
     Args:
         root_path: The folder; made at once.
+        future: Flags or a release whose behaviour is wanted; see :mod:`ml_dash.future`.
+
+            .. versionadded:: 0.7
+        rules: What an experiment was built with; instead of ``future``.
 
     Raises:
         LocalWriteError: it cannot be made.
     """
 
-    def __init__(self, root_path: str | Path) -> None:
+    def __init__(
+        self,
+        root_path: str | Path,
+        *,
+        future: str | Iterable[str] | None = None,
+        rules: Rules | None = None,
+    ) -> None:
         self.root_path = Path(root_path)
+        self._rules = rules or deprecate.rules(future)
         self._runs: dict[str, RunStore] = {}
         try:
             self.root_path.mkdir(parents=True, exist_ok=True)
@@ -40,11 +51,18 @@ class StoredRuns:
             raise write_error(error, self.root_path, "the data root", "everything") from error
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"root_path": self.root_path}
+        return {"root_path": self.root_path, "_rules": self._rules}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.root_path = state["root_path"]
+        self.__dict__.update(state)
         self._runs = {}
+
+    def _answer(self, name: str, empty: T, read: Callable[[], T], old: Callable[[], T]) -> T:
+        """Return what ``read`` finds; ``empty`` for nothing, and 0.6's answer for damage."""
+        try:
+            return deprecate.answer(self._rules, f"LocalStorage.{name}", old, read, _is_damage)
+        except NotFoundError:
+            return empty
 
     def run_path(self, prefix: str) -> Path:
         """Return a run's folder.
@@ -76,9 +94,15 @@ class StoredRuns:
             self._runs[key] = run
         return run
 
+    @changes("LocalStorage.read_parameters")
     def read_parameters(self, owner: str, project: str, prefix: str) -> dict[str, Any] | None:
         """Return a run's parameters (flat), or None."""
-        return answer(None, lambda: self.read_parameters_or_raise(owner, project, prefix))
+        return self._answer(
+            "read_parameters",
+            None,
+            lambda: self.read_parameters_or_raise(owner, project, prefix),
+            lambda: None,
+        )
 
     def read_parameters_or_raise(
         self, owner: str, project: str, prefix: str
@@ -90,6 +114,7 @@ class StoredRuns:
         """
         return self.run_store(prefix, project).params.read()
 
+    @changes("LocalStorage.read_metric_data")
     def read_metric_data(
         self,
         owner: str,
@@ -101,8 +126,10 @@ class StoredRuns:
     ) -> dict[str, Any]:
         """Return a window of a metric's points, without damaged lines; empty when none."""
         metrics = self.run_store(prefix, project).metrics
-        return answer(
+        return self._answer(
+            "read_metric_data",
             page([], start_index, 0),
+            lambda: metrics.reader(metric_name).page(start_index, limit),
             lambda: metrics.reader(metric_name).page(start_index, limit, skip_damaged=True),
         )
 
@@ -134,10 +161,12 @@ class StoredRuns:
         """
         return self.run_store(prefix, project).metrics.reader(metric_name).stats()
 
+    @changes("LocalStorage.list_metrics")
     def list_metrics(self, owner: str, project: str, prefix: str) -> list[dict[str, Any]]:
         """List a run's metrics; an unreadable one is left out."""
         metrics = self.run_store(prefix, project).metrics.readers()
-        return [row for m in metrics if (row := answer(None, m.listed)) is not None]
+        rows = (self._answer("list_metrics", None, m.listed, lambda: None) for m in metrics)
+        return [row for row in rows if row is not None]
 
     def list_metrics_or_raise(self, owner: str, project: str, prefix: str) -> list[dict[str, Any]]:
         """List a run's metrics.
@@ -147,6 +176,7 @@ class StoredRuns:
         """
         return [metric.listed() for metric in self.run_store(prefix, project).metrics.readers()]
 
+    @changes("LocalStorage.read_track_data")
     def read_track_data(
         self,
         owner: str,
@@ -175,9 +205,12 @@ class StoredRuns:
         """
         formats.check(format)
         tracks = self.run_store(prefix, project).tracks
-        entries = answer(
+        span = (start_timestamp, end_timestamp)
+        entries = self._answer(
+            "read_track_data",
             None,
-            lambda: tracks.reader(topic).between(start_timestamp, end_timestamp, skip_damaged=True),
+            lambda: tracks.reader(topic).between(*span),
+            lambda: tracks.reader(topic).between(*span, skip_damaged=True),
         )
         return formats.render(format, topic, entries, columns)
 
@@ -204,6 +237,7 @@ class StoredRuns:
         entries = track.between(start_timestamp, end_timestamp)
         return formats.render(format, topic, entries, columns)
 
+    @changes("LocalStorage.list_tracks")
     def list_tracks(
         self, owner: str, project: str, prefix: str, topic_filter: str | None = None
     ) -> list[dict[str, Any]]:
@@ -216,7 +250,11 @@ class StoredRuns:
             topic_filter: ``robot/*`` for all topics below ``robot``, else one topic.
         """
         tracks = self.run_store(prefix, project).tracks.readers()
-        rows = (answer(None, t.summary) for t in tracks if _matches(t.topic, topic_filter))
+        rows = (
+            self._answer("list_tracks", None, track.summary, lambda: None)
+            for track in tracks
+            if _matches(track.topic, topic_filter)
+        )
         return [row for row in rows if row is not None]
 
     def list_tracks_or_raise(
@@ -230,6 +268,7 @@ class StoredRuns:
         tracks = self.run_store(prefix, project).tracks.readers()
         return [track.summary() for track in tracks if _matches(track.topic, topic_filter)]
 
+    @changes("LocalStorage.list_files")
     def list_files(
         self,
         owner: str,
@@ -239,8 +278,11 @@ class StoredRuns:
         tags: list[str] | None = None,
     ) -> list[dict[str, Any]]:
         """List a run's files that are not deleted; empty when the list is unreadable."""
-        return answer(
-            [], lambda: self.list_files_or_raise(owner, project, prefix, path_prefix, tags)
+        return self._answer(
+            "list_files",
+            [],
+            lambda: self.list_files_or_raise(owner, project, prefix, path_prefix, tags),
+            list,
         )
 
     def list_files_or_raise(
@@ -259,15 +301,8 @@ class StoredRuns:
         return self.run_store(prefix, project).files.list(path_prefix, tags)
 
 
-def answer(empty: T, read: Callable[[], T]) -> T:
-    """Return what ``read`` finds; 0.6's empty answer for nothing and, loudly, for damage."""
-    try:
-        return read()
-    except NotFoundError:
-        return empty
-    except (CorruptDataError, FileReadError) as error:
-        _log.error("Damaged data read as empty: %s", error, exc_info=error)
-        return empty
+def _is_damage(error: MLDashError) -> bool:
+    return isinstance(error, (CorruptDataError, FileReadError))
 
 
 def _matches(topic: str, wanted: str | None) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ml_dash._base.policy import ErrorHandlingMode, current_mode
+from ml_dash._base import deprecate
+from ml_dash._base.policy import ErrorHandlingMode
 from ml_dash._remote.credentials import Credentials
 from ml_dash._remote.files import FileCalls
 from ml_dash._remote.queries import QueryCalls
@@ -12,6 +14,7 @@ from ml_dash._remote.records import RecordCalls
 from ml_dash._remote.retry import RetryPolicy
 from ml_dash._remote.tracks import TrackCalls
 from ml_dash._remote.transport import Transport
+from ml_dash.exceptions import MLDashError
 from ml_dash.utils import _serialize_value
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ class RemoteClient(FileCalls, QueryCalls, RecordCalls, TrackCalls):
             0.6 did raise instead; see ``set_error_mode``.
 
             .. versionadded:: 0.7
+        future: Flags or a release whose behaviour is wanted, as ``"lookups_raise"``; see
+            :mod:`ml_dash.future`.
+
+            .. versionadded:: 0.7
         timeout_s: How long a connection may be silent, in seconds.
 
             .. versionadded:: 0.7
@@ -56,10 +63,11 @@ class RemoteClient(FileCalls, QueryCalls, RecordCalls, TrackCalls):
         api_key: str | None = None,
         *,
         error_mode: str | ErrorHandlingMode | None = None,
+        future: str | Iterable[str] | None = None,
         timeout_s: float = 30.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self._mode = current_mode(error_mode)
+        self._rules = deprecate.rules(future, error_mode)
         self._credentials = Credentials(base_url, api_key)
         self._transport = Transport(base_url, self._credentials, retry or RetryPolicy(), timeout_s)
         self._namespace = namespace
@@ -139,13 +147,15 @@ class UserInfo:
         return self._user
 
     def _value(self, name: str) -> Any:
-        user = self._fetch()
+        user = self._fetch(f"userinfo.{name}")
         return None if user is None else user.get(name)
 
-    def _fetch(self) -> dict[str, Any] | None:
+    def _fetch(self, asked: str) -> dict[str, Any] | None:
         if self._user is None:
             with _configured_client() as client:
-                self._user = client.get_current_user()
+                self._user = deprecate.answer(
+                    client._rules, asked, lambda: None, client.get_current_user_or_none
+                )
         return self._user
 
     @property
@@ -184,10 +194,13 @@ class UserInfo:
         return self._value("id")  # type: ignore[no-any-return]
 
     def __bool__(self) -> bool:
-        return self._fetch() is not None
+        return self._fetch("bool(userinfo)") is not None
 
     def __repr__(self) -> str:
-        user = self._fetch()
+        try:
+            user = self._fetch("bool(userinfo)")
+        except MLDashError as error:
+            return f"<UserInfo: cannot be asked: {type(error).__name__}>"
         if user is None:
             return "<UserInfo: not authenticated>"
         return f"<UserInfo username={user.get('username')!r} email={user.get('email')!r}>"

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
-from ml_dash._base import fsio
+from ml_dash._base import deprecate, fsio
 from ml_dash.exceptions import (
     ConfigurationError,
     CorruptDataError,
     FileReadError,
     LocalWriteError,
-    MLDashError,
     SerializationError,
 )
 
 __all__ = ["CONFIG_FILE", "DEFAULT_API_URL", "DEFAULT_CONFIG_DIR", "Config", "config"]  # noqa: F822
-
-_log = logging.getLogger("ml_dash.auth")
 
 
 def _default_dir() -> Path:
@@ -37,8 +33,8 @@ DEFAULT_API_URL = "https://api.dash.ml"
 class Config:
     """Settings of the command line, kept in a file; each change is saved at once.
 
-    A damaged or unreadable file reads as empty, as in 0.6, and is logged; :meth:`load_or_raise`
-    raises. It is moved aside, never overwritten, when something is saved.
+    A damaged or unreadable file reads as empty, as in 0.6; :meth:`load_or_raise` raises. It is
+    moved aside, never overwritten, when something is saved.
 
     Args:
         config_dir: Folder of the file; ``~/.dash`` when omitted. Made at the first change.
@@ -52,11 +48,13 @@ class Config:
 
     def __init__(self, config_dir: str | Path | None = None) -> None:
         self._locate(config_dir)
-        try:
-            self._data = _load(self.config_path)
-        except (CorruptDataError, FileReadError) as error:
-            self._data = self._old_answer(error)
-            self._unreadable = True
+        self._data = deprecate.answer(
+            deprecate.rules(),
+            "Config",
+            self._unreadable_as_empty,
+            lambda: _load(self.config_path),
+            lambda error: isinstance(error, (CorruptDataError, FileReadError)),
+        )
 
     @classmethod
     def load_or_raise(cls, config_dir: str | Path | None = None) -> Config:
@@ -85,9 +83,8 @@ class Config:
         self.config_path = self.config_dir / CONFIG_FILE
         self._unreadable = False
 
-    def _old_answer(self, error: MLDashError) -> dict[str, Any]:
-        """Give 0.6's answer for an unreadable file, and tell the error in the log."""
-        _log.warning("The configuration reads as empty: %s", error, exc_info=error)
+    def _unreadable_as_empty(self) -> dict[str, Any]:
+        self._unreadable = True
         return {}
 
     def get(self, key: str, default: Any = None) -> Any:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ml_dash import _arguments as arguments
 from ml_dash import _lifetime
 from ml_dash._arguments import OperationMode
-from ml_dash._base import console
+from ml_dash._base import console, deprecate
 from ml_dash._base.clock import stamp
 from ml_dash._base.policy import (
     ErrorHandlingMode,
     add_note,
-    current_mode,
     handle_error,
     log_error,
 )
@@ -30,7 +28,6 @@ from ml_dash._times import RunTimes
 from ml_dash.buffer import BackgroundBufferManager, BufferConfig
 from ml_dash.exceptions import (
     ConsoleEchoError,
-    MLDashDeprecationWarning,
     MLDashError,
     RunOpenError,
     WriteProtectedError,
@@ -69,6 +66,10 @@ class Experiment(RunIdentity):
         remote: Old name of ``dash_url``.
         local_path: Old name of ``dash_root``.
         error_mode: ``"strict"``, ``"default"`` or ``"permissive"``; see ``set_error_mode``.
+
+            .. versionadded:: 0.7
+        future: Flags or a release whose behaviour is wanted, as ``"lookups_raise"``; see
+            :mod:`ml_dash.future`.
 
             .. versionadded:: 0.7
         echo: Whether ``log`` also prints; ``ML_DASH_ECHO`` when omitted.
@@ -111,13 +112,15 @@ class Experiment(RunIdentity):
         remote: str | bool | None = None,
         local_path: str | Path | None = None,
         error_mode: str | ErrorHandlingMode | None = None,
+        future: str | Iterable[str] | None = None,
         echo: bool | None = None,
         _write_protected: bool = False,
         **run_params: Any,
     ) -> None:
         self._is_open = False
         self._was_closed = False
-        self._mode = current_mode(error_mode)
+        self._rules = deprecate.rules(future, error_mode)
+        self._mode = self._rules.mode
         self._settings = Settings.from_env()
         self._echo = self._settings.echo if echo is None else echo
         self._buffer_config = BufferConfig.from_env()
@@ -127,16 +130,19 @@ class Experiment(RunIdentity):
         self._bindrs_list = arguments.texts("bindrs", bindrs)
         self.metadata = arguments.checked_metadata(metadata)
         self._write_protected = _write_protected
-        dash_url, dash_root = arguments.old_names(dash_url, dash_root, remote, local_path)
-        self.run: Any = RUN(
-            **({"prefix": prefix} if prefix else {}), **arguments.known_fields(run_params)
+        dash_url, dash_root = arguments.old_names(
+            self._rules, dash_url, dash_root, remote, local_path
         )
+        fields = arguments.known_fields(self._rules, run_params)
+        self.run: Any = RUN(**({"prefix": prefix} if prefix else {}), **fields)
         self.run._experiment = self
         self._dash_url = self.run.api_url if dash_url is True else dash_url or None
         self.mode = arguments.operation_mode(self._dash_url, dash_root)
-        arguments.check_prefix(self.run.prefix)
+        arguments.check_prefix(self._rules, self.run.prefix)
         self._client: Any = None
-        self._storage = LocalStorage(dash_root if dash_root is not None else arguments.spool_root())
+        self._storage = LocalStorage(
+            dash_root if dash_root is not None else arguments.spool_root(), rules=self._rules
+        )
         self._make_own()
         self._merges_tracks = True
         self._experiment_id = None
@@ -202,14 +208,11 @@ class Experiment(RunIdentity):
         Raises:
             InvalidValueError: the level is unknown; nothing was written.
             SerializationError: a value has no JSON form; nothing was written.
+            UsageError: there is no message, from 0.9 on.
         """
         facts = {**(metadata or {}), **extra_metadata}
         if message is None:
-            warnings.warn(
-                "exp.log() without a message is deprecated; use exp.logs.info(...)",
-                MLDashDeprecationWarning,
-                stacklevel=3,
-            )
+            arguments.no_message(self._rules)
             return LogBuilder(self, facts)
         self._write_log(level or LogLevel.INFO.value, message, facts)
         return None

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-import logging
 import mimetypes
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ml_dash import _file_lookup as lookup
+from ml_dash import _file_rules as rules
+from ml_dash._base import deprecate
 from ml_dash._base.ids import unique_id
-from ml_dash._base.policy import ErrorHandlingMode, log_error, warn_user
 from ml_dash._file_content import FileContent
 from ml_dash._store.blobs import checksum_of
 from ml_dash.exceptions import (
-    CorruptDataError,
-    FileReadError,
+    AmbiguousFileError,
     InvalidFileError,
     InvalidValueError,
-    RecoverableWarning,
     UsageError,
 )
 
@@ -38,12 +35,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_log = logging.getLogger("ml_dash.store")
 Record = dict[str, Any]
 Records = list[Record]
-_OPTIONS = (
-    "prefix", "description", "tags", "bindrs", "metadata", "file_id", "file_path", "dest_path",
-)  # fmt: skip
 
 
 class FileBuilder(FileContent):
@@ -60,7 +53,7 @@ class FileBuilder(FileContent):
     def __init__(self, experiment: Experiment, path: str | None = None, **options: Any) -> None:
         self._experiment = experiment
         self._path = path
-        self._options = _known_options(options)
+        self._options = rules.known_options(experiment._rules, options)
 
     @property
     def _folder(self) -> str:
@@ -116,12 +109,15 @@ class FileBuilder(FileContent):
         """
         return self._keep(fpath, to or "", description=description, tags=tags, metadata=metadata)
 
+    @deprecate.changes("FileBuilder.list")
     def list(self, pattern: str | None = None) -> Records:
         """List the files in this folder and below; see :meth:`list_or_raise`.
 
-        An unreadable list is empty, as in 0.6, and logged.
+        An unreadable list is empty, as in 0.6.
         """
-        return _loudly([], lambda: self.list_or_raise(pattern), self._experiment._mode)
+        return rules.answer(
+            self._experiment, "FileBuilder.list", list, lambda: self.list_or_raise(pattern)
+        )
 
     def list_or_raise(self, pattern: str | None = None) -> Records:
         """List the files in this folder and below.
@@ -138,6 +134,7 @@ class FileBuilder(FileContent):
         records = self._experiment._files.list(folder, self._options.get("tags"))
         return lookup.matching(records, pattern)
 
+    @deprecate.changes("FileBuilder.download")
     def download(self, pattern: str | None = None, *, to: str | Path | None = None) -> Any:
         """Copy files out of the run, verified.
 
@@ -162,10 +159,23 @@ class FileBuilder(FileContent):
         if pattern is not None:
             records = lookup.some(self.list_or_raise(pattern), pattern)
             return lookup.fetch_all(files, records, Path(target or "."))
-        return files.fetch(self._the_file()["id"], target)
+        return files.fetch(self._the_file("FileBuilder.download")["id"], target)
 
-    def _the_file(self) -> Record:
-        return lookup.one(self._all(), self._named(), self._experiment._mode)
+    def _the_file(self, asked: str) -> Record:
+        """Return this object's file; of several of its name the first, as in 0.6.
+
+        Raises:
+            ExperimentFileNotFoundError: there is none.
+            AmbiguousFileError: there are several, from 0.9 on.
+        """
+        records, name = self._all(), self._named()
+        return deprecate.answer(
+            self._experiment._rules,
+            asked,
+            lambda: lookup.named(records, name)[0],
+            lambda: lookup.the_one(records, name),
+            lambda error: isinstance(error, AmbiguousFileError),
+        )
 
     def _named(self) -> str:
         if not self._path:
@@ -212,9 +222,10 @@ class FileBuilder(FileContent):
         given = {key: self._options.get(key) for key in ("description", "tags", "metadata")}
         return files.update(self._options["file_id"], **given)
 
+    @deprecate.changes("FileBuilder.exists")
     def exists(self) -> bool:
         """Tell whether the file is there; False, loudly, when the list is unreadable."""
-        return _loudly(False, self.exists_or_raise, self._experiment._mode)
+        return rules.answer(self._experiment, "FileBuilder.exists", bool, self.exists_or_raise)
 
     def exists_or_raise(self) -> bool:
         """Tell whether the file is there.
@@ -226,6 +237,7 @@ class FileBuilder(FileContent):
         self._experiment._require_open()
         return bool(lookup.named(self._all(), self._named()))
 
+    @deprecate.changes("FileBuilder.read_text")
     def read_text(self, encoding: str = "utf-8") -> str:
         """Return the file's content as text.
 
@@ -236,7 +248,7 @@ class FileBuilder(FileContent):
         """
         self._experiment._require_open()
         files: FileStore = self._experiment._files
-        return files.read(self._the_file()["id"]).decode(encoding)
+        return files.read(self._the_file("FileBuilder.read_text")["id"]).decode(encoding)
 
     def duplicate(self, source: str | Record, to: str) -> Record:
         """Store a copy of a stored file under another name.
@@ -258,21 +270,6 @@ class FileBuilder(FileContent):
             raise InvalidFileError(f"{to!r} names no file", hint="Give the name of the copy")
         record = files.copy_within(file_id, filename=to, **self._said({}))
         return {**record, "status": "stored"}
-
-
-def _loudly(empty: T, read: Callable[[], T], mode: ErrorHandlingMode) -> T:
-    """Return what ``read`` finds; 0.6's empty answer, loudly, when the list is unreadable.
-
-    Raises:
-        CorruptDataError, FileReadError: the list is unreadable, in STRICT mode.
-    """
-    try:
-        return read()
-    except (CorruptDataError, FileReadError) as error:
-        if mode is ErrorHandlingMode.STRICT:
-            raise
-        log_error(error, "reading the list of files")
-        return empty
 
 
 class FilesAccessor:
@@ -336,9 +333,10 @@ class BindrsBuilder:
         self._experiment = experiment
         self._name = name
 
+    @deprecate.changes("BindrsBuilder.list")
     def list(self) -> Records:
         """List the files that were stored with this name among their ``bindrs``."""
-        return _loudly([], self.list_or_raise, self._experiment._mode)
+        return rules.answer(self._experiment, "BindrsBuilder.list", list, self.list_or_raise)
 
     def list_or_raise(self) -> Records:
         """List the files of the collection.
@@ -355,19 +353,6 @@ class BindrsBuilder:
 def _names(bindrs: Any) -> list[str]:
     # 0.6.27 kept a single name as a text, of which each part would be found.
     return [bindrs] if isinstance(bindrs, str) else list(bindrs or ())
-
-
-def _known_options(given: dict[str, Any]) -> dict[str, Any]:
-    for name in given.keys() - set(_OPTIONS):
-        near = difflib.get_close_matches(name, _OPTIONS, n=1)
-        message = f"files() has no option {name!r}; it is ignored" + (
-            f". Did you mean {near[0]!r}?" if near else ""
-        )
-        _log.warning(message)
-        warn_user(message, RecoverableWarning)
-    if given.get("tags") is not None and not isinstance(given["tags"], (list, tuple, set)):
-        raise InvalidValueError(f"tags is {given['tags']!r}", hint="Give a list of texts")
-    return {name: value for name, value in given.items() if name in _OPTIONS}
 
 
 def compute_sha256(file_path: str | Path) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from ml_dash._base import deprecate
 from ml_dash._base.policy import add_note, handle_error, log_error
 from ml_dash._metric_buffer import BufferManager, SummaryCache
 from ml_dash._record.codec import encode
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from ml_dash.experiment import Experiment
 
 __all__ = ["BufferManager", "MetricBuilder", "MetricsManager", "SummaryCache"]
-
-_log = logging.getLogger("ml_dash.store")
-
 
 _UNBOUND = object()
 
@@ -235,11 +232,16 @@ class MetricBuilder:
         self._times = experiment._times.thread
         self._session = experiment._session if self._stream is not None else None
 
+    @deprecate.changes("MetricBuilder.buffer")
     def buffer(self, **kwargs: Any) -> MetricBuilder:
         """Gather values for :meth:`BufferManager.log_summary`; nothing is written yet.
 
         Returns:
             This object, for chaining.
+
+        Raises:
+            InvalidValueError: a value is no number, from 0.9 on (is a ``ValueError``); before
+                that it is skipped, with a word about each key.
         """
         self._experiment.metrics.buffer._store(self._name, kwargs)
         return self
@@ -260,6 +262,7 @@ class MetricBuilder:
             self._cache = SummaryCache(self)
         return self._cache
 
+    @deprecate.changes("MetricBuilder.read")
     def read(self, start_index: int = 0, limit: int = 1000) -> dict[str, Any]:
         """Return a window of the metric's points.
 
@@ -270,7 +273,7 @@ class MetricBuilder:
         Returns:
             ``data`` (a list of ``{"index", "data", "createdAt"}``), ``startIndex``, ``endIndex``
             (inclusive), ``total`` (points in this window) and ``hasMore``. Empty when there is no
-            such metric; an unreadable line is left out and logged. See :meth:`read_or_raise`.
+            such metric; an unreadable line is left out, as in 0.6. See :meth:`read_or_raise`.
 
         Raises:
             InvalidValueError: ``limit`` is negative, or one of the two is no whole number.
@@ -280,7 +283,13 @@ class MetricBuilder:
             metric = self._experiment._run_store.metrics.reader(self._name)
         except MetricNotFoundError:
             return page([], start_index, 0)
-        return metric.page(start_index, limit, skip_damaged=True)
+        return deprecate.answer(
+            self._experiment._rules,
+            "MetricBuilder.read",
+            lambda: metric.page(start_index, limit, skip_damaged=True),
+            lambda: metric.page(start_index, limit),
+            lambda error: isinstance(error, CorruptDataError),
+        )
 
     def read_or_raise(self, start_index: int = 0, limit: int = 1000) -> dict[str, Any]:
         """Return a window of the metric's points; see :meth:`read`.
@@ -301,21 +310,26 @@ class MetricBuilder:
         """
         return self._experiment._run_store.metrics.reader(self._name).stats()
 
+    @deprecate.changes("MetricBuilder.list_all")
     def list_all(self) -> list[dict[str, Any]]:
         """List all metrics of the run.
 
         Returns:
             For each ``metricId``, ``name``, ``description``, ``tags``, ``totalDataPoints`` (a
-            text) and ``createdAt``. An unreadable metric is left out and logged, as in 0.6; see
+            text) and ``createdAt``. An unreadable metric is left out, as in 0.6; see
             :meth:`list_all_or_raise`.
         """
-        listed = []
-        for metric in self._experiment._run_store.metrics.readers():
-            try:
-                listed.append(metric.listed())
-            except CorruptDataError as error:
-                _log.error("Metric %r is unreadable: %s", metric.name, error, exc_info=error)
-        return listed
+        rows = (
+            deprecate.answer(
+                self._experiment._rules,
+                "MetricBuilder.list_all",
+                lambda: None,
+                metric.listed,
+                lambda error: isinstance(error, CorruptDataError),
+            )
+            for metric in self._experiment._run_store.metrics.readers()
+        )
+        return [row for row in rows if row is not None]
 
     def list_all_or_raise(self) -> list[dict[str, Any]]:
         """List all metrics of the run; see :meth:`list_all`.

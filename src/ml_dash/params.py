@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from ml_dash._base import deprecate
 from ml_dash._record import flatten, jsonable
 from ml_dash._store.outage import write_error
-from ml_dash.exceptions import CorruptDataError
+from ml_dash.exceptions import CorruptDataError, InvalidValueError
 
 if TYPE_CHECKING:
     from ml_dash.experiment import Experiment
-
-_log = logging.getLogger("ml_dash.store")
 
 
 class ParametersBuilder:
@@ -25,6 +23,7 @@ class ParametersBuilder:
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
 
+    @deprecate.changes("ParametersBuilder.set")
     def set(self, **kwargs: Any) -> ParametersBuilder:
         """Merge parameters into the run; they are on disk when this returns.
 
@@ -38,6 +37,7 @@ class ParametersBuilder:
 
         Raises:
             SerializationError: a value has no JSON form; nothing was changed (is a ``TypeError``).
+            InvalidValueError: a name is given twice, from 0.9 on.
             LocalWriteError: the folder refuses the write; nothing was changed.
             NotOpenError: the run is not open.
             WriteProtectedError: the run is write-protected.
@@ -61,9 +61,14 @@ class ParametersBuilder:
     def _plain(self, given: dict[str, Any]) -> dict[str, Any]:
         plain = jsonable.to_plain(self._process_class_objects(given))
         for key in flatten.find_collisions(plain):
-            _log.warning("The parameter %r is given twice in one call; the last one counts", key)
+            error = InvalidValueError(
+                f"The parameter {key!r} is given twice in one call", context={"parameter": key},
+                kept="the parameters as they were", hint="Give it once",
+            )  # fmt: skip
+            deprecate.refuse(self._experiment._rules, "ParametersBuilder.set", error)
         return self.flatten_dict(plain)
 
+    @deprecate.changes("ParametersBuilder.get")
     def get(self, flatten: bool = True) -> dict[str, Any]:
         """Return the parameters that are on disk now.
 
@@ -71,16 +76,19 @@ class ParametersBuilder:
             flatten: True for dotted keys, False for nested dictionaries.
 
         Returns:
-            The parameters; empty when none were set, and (as in 0.6) when they are unreadable,
-            which is logged. Use :meth:`get_or_raise` to tell the two apart.
+            The parameters; empty when none were set, and (as in 0.6) when they are unreadable.
+            Use :meth:`get_or_raise` to tell the two apart.
 
         Raises:
             NotOpenError: the run is not open.
         """
-        try:
-            return self.get_or_raise(flatten)
-        except CorruptDataError as error:
-            return self._unreadable(error)
+        return deprecate.answer(
+            self._experiment._rules,
+            "ParametersBuilder.get",
+            dict,
+            lambda: self.get_or_raise(flatten),
+            lambda error: isinstance(error, CorruptDataError),
+        )
 
     def get_or_raise(self, flatten: bool = True) -> dict[str, Any]:
         """Return the parameters that are on disk now; empty only when none were set.
@@ -92,12 +100,6 @@ class ParametersBuilder:
         self._experiment._require_open()
         data = self._experiment._run_store.params.read() or {}
         return data if flatten else self.unflatten_dict(data)
-
-    @staticmethod
-    def _unreadable(error: CorruptDataError) -> dict[str, Any]:
-        """Give 0.6's answer for damaged parameters, loudly."""
-        _log.error("Parameters are unreadable and read as empty: %s", error, exc_info=error)
-        return {}
 
     @staticmethod
     def flatten_dict(d: dict[str, Any], parent_key: str = "", sep: str = ".") -> dict[str, Any]:

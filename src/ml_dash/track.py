@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ml_dash import _track_formats as formats
+from ml_dash._base import deprecate
 from ml_dash._record import codec, flatten, jsonable
 from ml_dash._store.tracks import Entry
 from ml_dash.exceptions import (
+    CorruptDataError,
     InvalidValueError,
     TrackNotFoundError,
 )
@@ -18,7 +19,6 @@ from ml_dash.exceptions import (
 if TYPE_CHECKING:
     from ml_dash.experiment import Experiment
 
-_log = logging.getLogger("ml_dash.store")
 _MISSING: Any = object()
 
 
@@ -138,6 +138,7 @@ class TrackBuilder:
         self._experiment._run_store.flush_track(self._topic)
         return self
 
+    @deprecate.changes("TrackBuilder.read")
     def read(
         self,
         start_timestamp: float | None = None,
@@ -156,18 +157,34 @@ class TrackBuilder:
 
         Returns:
             The entries in that format. A missing track reads as an empty one; an unreadable line
-            is left out and logged. See :meth:`read_or_raise`.
+            is left out, as in 0.6. See :meth:`read_or_raise`.
 
         Raises:
             InvalidValueError: the format is unknown.
             MissingDependencyError: ``parquet`` without pyarrow.
         """
+        return self._read("TrackBuilder.read", start_timestamp, end_timestamp, columns, format)
+
+    def _read(
+        self,
+        asked: str,
+        start_timestamp: float | None = None,
+        end_timestamp: float | None = None,
+        columns: list[str] | None = None,
+        format: str = "json",
+    ) -> Any:
         formats.check(format)
         try:
             track = self._experiment._run_store.tracks.reader(self._topic)
         except TrackNotFoundError:
             return formats.render(format, self._topic, None, columns)
-        entries = track.between(start_timestamp, end_timestamp, skip_damaged=True)
+        entries = deprecate.answer(
+            self._experiment._rules,
+            asked,
+            lambda: track.between(start_timestamp, end_timestamp, skip_damaged=True),
+            lambda: track.between(start_timestamp, end_timestamp),
+            lambda error: isinstance(error, CorruptDataError),
+        )
         return formats.render(format, self._topic, entries, columns)
 
     def read_or_raise(
@@ -189,9 +206,10 @@ class TrackBuilder:
         entries = track.between(start_timestamp, end_timestamp)
         return formats.render(format, self._topic, entries, columns)
 
+    @deprecate.changes("TrackBuilder.list_entries")
     def list_entries(self) -> list[Entry]:
         """Return all entries; empty for a missing track."""
-        entries: list[Entry] = self.read()["entries"]
+        entries: list[Entry] = self._read("TrackBuilder.list_entries")["entries"]
         return entries
 
     def list_entries_or_raise(self) -> list[Entry]:

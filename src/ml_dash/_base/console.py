@@ -55,6 +55,15 @@ def say(message: str, *, quiet: bool | None = None) -> None:
         _write(sys.stderr, message)
 
 
+def write_out(line: str) -> None:
+    """Write a line that somebody asked for to stdout.
+
+    Raises:
+        ConsoleEchoError: stdout took no text.
+    """
+    _write(sys.stdout, line)
+
+
 def is_watched(*, quiet: bool | None = None) -> bool:
     """Return whether messages and progress are to be shown.
 

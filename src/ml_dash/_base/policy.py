@@ -8,20 +8,18 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
-from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 
 from ml_dash import exceptions as errors
+from ml_dash._base import chosen
+from ml_dash._base.attribution import warn_user
+from ml_dash._base.choices import Flags
 from ml_dash._base.settings import ERROR_MODE
 
-_PACKAGE_DIR = str(Path(__file__).resolve().parent.parent) + os.sep
 _LOGGER_BY_DOMAIN = (
     (errors.TokenStoreError, "ml_dash.auth"),
     (errors.StoreError, "ml_dash.store"),
@@ -106,19 +104,28 @@ class error_mode:  # noqa: N801 - used like a function: `with error_mode("strict
         return wrapper  # type: ignore[return-value]
 
 
-def current_mode(explicit: str | ErrorHandlingMode | None = None) -> ErrorHandlingMode:
-    """Return the mode in force: explicit > block > process > environment > ``default``.
+def current_mode(
+    explicit: str | ErrorHandlingMode | None = None, flags: Flags | None = None
+) -> ErrorHandlingMode:
+    """Return the mode in force: explicit > block > process > environment > the flags' default.
+
+    Args:
+        explicit: The mode that somebody asked for.
+        flags: The flags in force; resolved now when omitted.
 
     Raises:
         ConfigurationError: a given value names no mode.
     """
     if explicit is not None:
         return ErrorHandlingMode.parse(explicit)
-    chosen = _scoped_mode.get() or _process_mode
-    if chosen is not None:
-        return chosen
+    wanted = _scoped_mode.get() or _process_mode
+    if wanted is not None:
+        return wanted
     from_env = os.environ.get(ERROR_MODE)
-    return ErrorHandlingMode.parse(from_env) if from_env else ErrorHandlingMode.DEFAULT
+    if from_env:
+        return ErrorHandlingMode.parse(from_env)
+    strict = (flags or chosen.flags())["strict_errors"].on
+    return ErrorHandlingMode.STRICT if strict else ErrorHandlingMode.DEFAULT
 
 
 def handle_error(
@@ -176,21 +183,3 @@ def recording(context: str, mode: str | ErrorHandlingMode | None = None) -> Iter
         yield
     except Exception as error:
         handle_error(error, context, mode)
-
-
-def user_frame() -> FrameType | None:
-    """Return the innermost frame that is not code of this package."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE_DIR):
-        frame = frame.f_back
-    return frame
-
-
-def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn, attributed to the user's line, and never folded by Python's once-per-place rule."""
-    frame = user_frame()
-    filename, line = (
-        ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
-    )
-    module = None if frame is None else frame.f_globals.get("__name__")
-    warnings.warn_explicit(message, category, filename, line, module=module, registry={})

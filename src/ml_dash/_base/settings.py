@@ -10,6 +10,10 @@ from ml_dash.exceptions import ConfigurationError
 
 ERROR_MODE: Final = "ML_DASH_ERROR_MODE"
 """``strict``, ``default`` or ``permissive``: what happens to errors (default: ``default``)."""
+FUTURE: Final = "ML_DASH_FUTURE"
+"""A release or flags whose behaviour is wanted now: ``0.9,-cli_exit_codes``."""
+FUTURE_STRICT: Final = "ML_DASH_FUTURE_STRICT"
+"""``1`` means ``ML_DASH_FUTURE=1.0``: what 1.0 will do (default: off)."""
 DURABILITY: Final = "ML_DASH_DURABILITY"
 """``process`` (default), ``fsync`` or ``batch``: what "on disk" means when a call returns."""
 BACKLOG_MAX_BYTES: Final = "ML_DASH_BACKLOG_MAX_BYTES"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import orjson
 
-from ml_dash._base.policy import ErrorHandlingMode
+from ml_dash._base import deprecate
 from ml_dash._record import codec, jsonable
 from ml_dash._remote import replies
 from ml_dash._remote.transport import Transport
@@ -22,7 +21,6 @@ from ml_dash.exceptions import (
     UsageError,
 )
 
-_log = logging.getLogger("ml_dash.client")
 _CHANGES = re.compile(r"\b(mutation|subscription)\b")
 T = TypeVar("T")
 
@@ -45,16 +43,11 @@ def lacks_field(error: MLDashError) -> bool:
     return isinstance(error, InvalidResponseError) and "field" in error.context
 
 
-def anything(_error: MLDashError) -> bool:
-    """Return True: 0.6 hid whatever happened."""
-    return True
-
-
 class Calls:
     """A group of calls to one server; the groups together are the public client."""
 
     _transport: Transport
-    _mode: ErrorHandlingMode
+    _rules: deprecate.Rules
 
     def _call(self, method: str, path: str, body: bytes | None = None, **how: Any) -> Any:
         return self._transport.json(method, f"/api{path}", body, **how)
@@ -76,29 +69,15 @@ class Calls:
 
     def _old_answer(
         self,
+        name: str,
         old: T,
         call: Callable[[], T],
-        what: str,
         hidden: Callable[[MLDashError], bool] = lacks_field,
     ) -> T:
-        """Return what ``call`` finds, or what 0.6 answered when it found nothing or failed.
-
-        Args:
-            old: 0.6's answer.
-            call: The sibling that raises.
-            what: The call, for the log.
-            hidden: Whether 0.6 hid an error. In strict mode it is raised.
-        """
-        try:
-            return call()
-        except MLDashError as error:
-            if self._mode is ErrorHandlingMode.STRICT or not hidden(error):
-                raise
-            _log.warning(
-                "%s answers %r as in 0.6, because of: %s", what, old, error, exc_info=error,
-                extra={"ml_dash_code": error.code, "ml_dash_context": error.context},
-            )  # fmt: skip
-            return old
+        """Return what ``call`` finds, or 0.6's answer; see :func:`deprecate.answer`."""
+        return deprecate.answer(
+            self._rules, f"RemoteClient.{name}", lambda: old, call, hidden
+        )
 
 
 def encoded(body: dict[str, Any], **values: Any) -> bytes:

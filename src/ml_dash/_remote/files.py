@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ml_dash._base.deprecate import changes
 from ml_dash._record import codec
 from ml_dash._remote import documents, replies, transfers
 from ml_dash._remote.calls import comma_list, encoded, given
@@ -19,6 +20,7 @@ class FileCalls(NodeCalls):
 
     # -- finding --------------------------------------------------------------------------------
 
+    @changes("RemoteClient.list_files")
     def list_files(
         self,
         experiment_id: str,
@@ -47,11 +49,11 @@ class FileCalls(NodeCalls):
             RemoteClientError: a request failed.
         """
         return self._old_answer(
+            "list_files",
             Page("files", [], 0, False),
             lambda: self.list_files_or_raise(
                 experiment_id, prefix, tags, limit=limit, offset=offset
             ),
-            "list_files()",
         )
 
     def list_files_or_raise(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_dash._base.deprecate import anything, changes
 from ml_dash._remote import documents, errors, replies
-from ml_dash._remote.calls import anything, encoded, given
+from ml_dash._remote.calls import encoded, given
 from ml_dash._remote.transport import route
 from ml_dash._remote.users import UserCalls
 from ml_dash.exceptions import (
@@ -29,6 +30,7 @@ class NodeCalls(UserCalls):
 
     # -- projects --------------------------------------------------------------------------------
 
+    @changes("RemoteClient.get_project_id")
     def get_project_id(self, project_slug: str) -> str | None:
         """Return a project's id; None if there is no such project, and if anything went wrong.
 
@@ -38,7 +40,7 @@ class NodeCalls(UserCalls):
         .. versionadded:: 0.7
         """
         return self._old_answer(
-            None, lambda: self.get_project_id_or_none(project_slug), "get_project_id()",
+            "get_project_id", None, lambda: self.get_project_id_or_none(project_slug),
             anything,
         )  # fmt: skip
 

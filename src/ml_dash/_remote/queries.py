@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_dash._base.deprecate import changes
 from ml_dash._remote import documents, replies
 from ml_dash._remote.calls import given
 from ml_dash._remote.paging import Page, pages
@@ -16,6 +17,7 @@ class QueryCalls(UserCalls):
 
     # -- projects --------------------------------------------------------------------------------
 
+    @changes("RemoteClient.list_projects_graphql")
     def list_projects_graphql(
         self, namespace_slug: str | None = None, limit: int | None = None, offset: int = 0
     ) -> Page:
@@ -34,9 +36,9 @@ class QueryCalls(UserCalls):
             RemoteClientError: a request failed.
         """
         return self._old_answer(
+            "list_projects_graphql",
             Page("projects", [], 0, False),
             lambda: self.list_projects_graphql_or_raise(namespace_slug, limit, offset),
-            "list_projects_graphql()",
         )
 
     def list_projects_graphql_or_raise(
@@ -56,6 +58,7 @@ class QueryCalls(UserCalls):
 
     # -- runs ------------------------------------------------------------------------------------
 
+    @changes("RemoteClient.list_experiments_graphql")
     def list_experiments_graphql(
         self,
         project_slug: str,
@@ -81,11 +84,11 @@ class QueryCalls(UserCalls):
             RemoteClientError: a request failed.
         """
         return self._old_answer(
+            "list_experiments_graphql",
             Page("experiments", [], 0, False),
             lambda: self.list_experiments_graphql_or_raise(
                 project_slug, status, namespace_slug, limit, offset
             ),
-            "list_experiments_graphql()",
         )
 
     def list_experiments_graphql_or_raise(
@@ -109,6 +112,7 @@ class QueryCalls(UserCalls):
         return self._all(documents.EXPERIMENTS, variables, "experimentsPaginated", "experiments",
                          limit, offset)  # fmt: skip
 
+    @changes("RemoteClient.search_experiments_graphql")
     def search_experiments_graphql(
         self, pattern: str, limit: int | None = None, offset: int = 0
     ) -> Page:
@@ -127,9 +131,9 @@ class QueryCalls(UserCalls):
             RemoteClientError: a request failed.
         """
         return self._old_answer(
+            "search_experiments_graphql",
             Page("experiments", [], 0, False),
             lambda: self.search_experiments_graphql_or_raise(pattern, limit, offset),
-            "search_experiments_graphql()",
         )
 
     def search_experiments_graphql_or_raise(
@@ -146,6 +150,7 @@ class QueryCalls(UserCalls):
         return self._all(documents.SEARCH, {"pattern": pattern}, "searchExperimentsPaginated",
                          "experiments", limit, offset)  # fmt: skip
 
+    @changes("RemoteClient.get_experiment_graphql")
     def get_experiment_graphql(
         self, project_slug: str, experiment_name: str, namespace_slug: str | None = None
     ) -> dict[str, Any] | None:
@@ -156,11 +161,11 @@ class QueryCalls(UserCalls):
             RemoteClientError: the request failed.
         """
         return self._old_answer(
+            "get_experiment_graphql",
             None,
             lambda: self.get_experiment_graphql_or_none(
                 project_slug, experiment_name, namespace_slug
             ),
-            "get_experiment_graphql()",
         )
 
     def get_experiment_graphql_or_none(

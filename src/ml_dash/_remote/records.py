@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from ml_dash._base.deprecate import changes
 from ml_dash._record import codec
 from ml_dash._remote import replies
 from ml_dash._remote.calls import Calls, LoggedValue, checked_fields, comma_list, encoded, given
@@ -103,6 +104,7 @@ class RecordCalls(Calls):
         reply = self._call("POST", path, body, idempotent=True, values=True)
         return replies.field({"reply": reply}, "reply", dict, self._what("POST", path))
 
+    @changes("RemoteClient.get_parameters")
     def get_parameters(self, experiment_id: str) -> dict[str, Any]:
         """Return the run's parameters; ``{}`` also when the answer has none, as in 0.6.
 
@@ -110,8 +112,8 @@ class RecordCalls(Calls):
             RemoteClientError: the request failed.
         """
         return self._old_answer(
-            {}, lambda: self.get_parameters_or_raise(experiment_id), "get_parameters()",
-        )  # fmt: skip
+            "get_parameters", {}, lambda: self.get_parameters_or_raise(experiment_id)
+        )
 
     def get_parameters_or_raise(self, experiment_id: str) -> dict[str, Any]:
         """Return the run's parameters.

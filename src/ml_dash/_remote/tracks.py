@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_dash._base.deprecate import changes
 from ml_dash._remote import replies
 from ml_dash._remote.calls import Calls, checked_fields, comma_list, encoded, given
 from ml_dash._remote.transport import route
@@ -116,6 +117,7 @@ class TrackCalls(Calls):
             return self._transport.request("GET", f"/api{path}", params=params).content
         return self._call("GET", path, params=params, values=True)
 
+    @changes("RemoteClient.list_tracks")
     def list_tracks(
         self, experiment_id: str, topic_filter: str | None = None
     ) -> list[dict[str, Any]]:
@@ -125,8 +127,8 @@ class TrackCalls(Calls):
             RemoteClientError: the request failed.
         """
         return self._old_answer(
-            [], lambda: self.list_tracks_or_raise(experiment_id, topic_filter), "list_tracks()",
-        )  # fmt: skip
+            "list_tracks", [], lambda: self.list_tracks_or_raise(experiment_id, topic_filter)
+        )
 
     def list_tracks_or_raise(
         self, experiment_id: str, topic_filter: str | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_dash._base.deprecate import anything, changes
 from ml_dash._remote import documents, replies
-from ml_dash._remote.calls import Calls, anything
+from ml_dash._remote.calls import Calls
 from ml_dash.exceptions import (
     NamespaceNotFoundError,
     NotAuthenticatedError,
@@ -53,8 +54,9 @@ class UserCalls(Calls):
         self._namespace = replies.field(user, "username", str, "GetMyNamespace")
         return self._namespace
 
-    # -- anything --------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------
 
+    @changes("RemoteClient.graphql_query")
     def graphql_query(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a GraphQL query and return its ``data``; ``{}`` for null data, as in 0.6.
 
@@ -63,7 +65,7 @@ class UserCalls(Calls):
             RemoteClientError: the request failed.
         """
         return self._old_answer(
-            {}, lambda: self.graphql_query_or_raise(query, variables), "graphql_query()"
+            "graphql_query", {}, lambda: self.graphql_query_or_raise(query, variables)
         )
 
     def graphql_query_or_raise(
@@ -82,13 +84,16 @@ class UserCalls(Calls):
 
     # -- users -----------------------------------------------------------------------------------
 
+    @changes("RemoteClient.get_current_user")
     def get_current_user(self) -> dict[str, Any] | None:
         """Return the user of the token; None without one, and if anything went wrong.
 
         The siblings ``get_current_user_or_none`` and ``get_current_user_or_raise`` tell one from
         the other.
         """
-        return self._old_answer(None, self.get_current_user_or_none, "get_current_user()", anything)
+        return self._old_answer(
+            "get_current_user", None, self.get_current_user_or_none, anything
+        )
 
     def get_current_user_or_none(self) -> dict[str, Any] | None:
         """Return the user of the token; None only if there is no token, or no user for it.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 from typing import Any
 
+from ml_dash._base import deprecate
 from ml_dash.exceptions import AuthenticationError
-
-_log = logging.getLogger("ml_dash.auth")
 
 
 class MalformedTokenError(AuthenticationError, ValueError):
@@ -18,12 +16,12 @@ class MalformedTokenError(AuthenticationError, ValueError):
     code = "malformed-token"
 
 
+@deprecate.changes("decode_jwt_payload")
 def decode_jwt_payload(token: str) -> dict[str, Any]:
-    """Return what a token says, unverified; empty, loudly, when it cannot be read, as in 0.6."""
-    try:
-        return decode_jwt_payload_or_raise(token)
-    except MalformedTokenError as error:
-        return _old_answer(error)
+    """Return what a token says, unverified; empty, as in 0.6, when it cannot be read."""
+    return deprecate.answer(
+        deprecate.rules(), "decode_jwt_payload", dict, lambda: decode_jwt_payload_or_raise(token)
+    )
 
 
 def decode_jwt_payload_or_raise(token: str) -> dict[str, Any]:
@@ -47,9 +45,3 @@ def decode_jwt_payload_or_raise(token: str) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise MalformedTokenError("The token's middle part is no JSON object")
     return payload
-
-
-def _old_answer(error: MalformedTokenError) -> dict[str, Any]:
-    """Give 0.6's answer for a malformed token, and tell the error in the log."""
-    _log.warning("A token reads as empty: %s", error, exc_info=error)
-    return {}

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from ml_dash._base import fsio
-from ml_dash._base.policy import warn_user
+from ml_dash._base import deprecate, fsio
+from ml_dash._base.attribution import warn_user
 from ml_dash.exceptions import (
     CorruptDataError,
     InvalidValueError,
@@ -340,21 +340,18 @@ class PlaintextFileStorage(_FileStorage):
         _log.warning(message)
         warn_user(message, RecoverableWarning)
 
+    @deprecate.changes("PlaintextFileStorage.load")
     def load(self, key: str) -> str | None:
-        """Return a token; None, loudly, when the file cannot be read, as in 0.6."""
-        try:
-            return super().load(key)
-        except TokenStoreError as error:
-            _old_answer(error)
-            return None
+        """Return a token; None, as in 0.6, also when the file cannot be read."""
+        return deprecate.answer(
+            deprecate.rules(),
+            "PlaintextFileStorage.load",
+            lambda: None,
+            lambda: super(PlaintextFileStorage, self).load(key),
+        )
 
     def _find(self, key: str) -> str | None:
         return super().load(key)
-
-
-def _old_answer(error: TokenStoreError) -> None:
-    """Let an unreadable store count as empty, as in 0.6, and tell the error in the log."""
-    _log.warning("The token store reads as empty: %s", error, exc_info=error)
 
 
 def _check_text(value: object) -> None:

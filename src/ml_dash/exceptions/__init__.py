@@ -52,7 +52,6 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
         |-- FileReadError [FileAccessError] (OSError)
         |-- AmbiguousFileError [FileAccessError] (ValueError)
         |-- StatusUpdateError [StateError]
-        |-- SkippedValueError (ValueError, TypeError)
         |-- CleanupError (OSError)
         `-- ConsoleEchoError (OSError)
 
@@ -102,7 +101,6 @@ from ml_dash.exceptions.local import (
     RunOpenError,
     SerializationError,
     ShutdownIncompleteError,
-    SkippedValueError,
     StatusUpdateError,
     TokenStoreError,
     TrackNotFoundError,
@@ -191,7 +189,6 @@ __all__ = [
     "ServerError",
     "ServerUnreachableError",
     "ShutdownIncompleteError",
-    "SkippedValueError",
     "StateError",
     "StatusUpdateError",
     "StorageError",

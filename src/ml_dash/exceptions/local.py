@@ -186,13 +186,6 @@ class TrackNotFoundError(NotFoundError, StoreError, FileNotFoundError):
 # --- side effects of little value -------------------------------------------------------------
 
 
-class SkippedValueError(RecoverableError, ValueError, TypeError):
-    """A buffered value is no number and was skipped, as 0.6 did without a word."""
-
-    code = "skipped-value"
-    retryable = False
-
-
 class CleanupError(RecoverableError, OSError):
     """A temporary object could not be removed."""
 

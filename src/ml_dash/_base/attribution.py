@@ -1,0 +1,71 @@
+"""Whose line a warning is about: the user's, never ours or the standard library's."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+_PACKAGE_DIR = str(Path(__file__).resolve().parent.parent) + os.sep
+_STDLIB_DIR = sysconfig.get_path("stdlib") + os.sep
+_INSTALLED = f"{os.sep}site-packages{os.sep}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A line of code.
+
+    Attributes:
+        file: Its file; ``<unknown>`` if nothing but ml-dash and Python itself is running.
+        line: Its number, from 1.
+        module: The name of its module.
+    """
+
+    file: str
+    line: int
+    module: str | None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def user_frame() -> FrameType | None:
+    """Return the innermost frame that is neither ours nor the standard library's.
+
+    A thread pool, a task or an exit stack that calls us is passed over; where nothing else is
+    running (a method of ours given to a pool as it is), it is what counts.
+    """
+    outside: FrameType | None = None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGE_DIR):
+            outside = outside or frame
+            if not _is_python_itself(file):
+                return frame
+        frame = frame.f_back
+    return outside
+
+
+def user_site() -> Site:
+    """Return the user's line that is being run."""
+    frame = user_frame()
+    if frame is None:
+        return Site("<unknown>", 0, None)
+    return Site(frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"))
+
+
+def warn_user(message: str | Warning, category: type[Warning], site: Site | None = None) -> None:
+    """Warn, attributed to the user's line, and never folded by Python's once-per-place rule."""
+    at = site or user_site()
+    registry: dict[Any, Any] = {}
+    warnings.warn_explicit(message, category, at.file, at.line, at.module, registry)
+
+
+def _is_python_itself(file: str) -> bool:
+    return file.startswith("<frozen") or (file.startswith(_STDLIB_DIR) and _INSTALLED not in file)
