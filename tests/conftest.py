@@ -70,3 +70,15 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("ML_DASH_") and not name.startswith("ML_DASH_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_chosen_or_told() -> Iterator[None]:
+    """Begin each test with no flag chosen and no use of old behaviour told."""
+    yield
+    from ml_dash import future
+    from ml_dash._base import chosen, deprecate
+
+    future.reset()
+    deprecate.forget()
+    chosen._told.clear()

@@ -13,6 +13,7 @@ from ml_dash.auth.token_storage import PlaintextFileStorage
 from ml_dash.client import RemoteClient, UserInfo, _serialize_value
 from ml_dash.exceptions import (
     CredentialsRejectedError,
+    MLDashDeprecationWarning,
     NotAuthenticatedError,
     RecoverableWarning,
     ServerError,
@@ -70,7 +71,8 @@ def test_no_token(server: Server, store: PlaintextFileStorage) -> None:
         assert client.api_key is None
         with pytest.raises(NotAuthenticatedError, match="ml-dash login"):
             client.get_project_id_or_raise("vision")
-        assert client.get_project_id("vision") is None
+        with pytest.warns(MLDashDeprecationWarning, match="MLD001"):
+            assert client.get_project_id("vision") is None
         assert client.get_current_user_or_none() is None
     assert server.requests == []
 
@@ -139,7 +141,8 @@ def test_failure_is_logged_and_not_kept(
     """A failure answers None, is logged with its cause, and is asked again (0.6 kept it)."""
     user = UserInfo()
     logged_in.faults.extend([Fault(status=400)] * 2)
-    assert user.username is None
+    with pytest.warns(MLDashDeprecationWarning, match="MLD001"):
+        assert user.username is None
     (record,) = [each for each in caplog.records if each.name == "ml_dash.client"]
     assert record.levelno == logging.WARNING
     assert record.exc_info is not None

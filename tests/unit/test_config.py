@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import stat
 import subprocess
@@ -19,6 +18,7 @@ from ml_dash.exceptions import (
     CorruptDataError,
     FileReadError,
     LocalWriteError,
+    MLDashDeprecationWarning,
     SerializationError,
 )
 
@@ -55,9 +55,10 @@ def test_a_damaged_file_is_moved_aside_not_overwritten(
     with pytest.raises(CorruptDataError) as caught:
         Config.load_or_raise(tmp_path)
     assert caught.value.__cause__ is None  # it would carry the file's content
-    config = Config(tmp_path)
-    (record,) = caplog.records
-    assert (record.name, record.levelno) == ("ml_dash.auth", logging.WARNING)
+    with pytest.warns(MLDashDeprecationWarning, match="MLD002") as told:
+        config = Config(tmp_path)
+    assert "s3cret" not in str(told[0].message)
+    assert [each.name for each in caplog.records] == ["ml_dash.store", "ml_dash.deprecation"]
     assert "CorruptDataError" in caplog.text
     assert "s3cret" not in caplog.text
     config.set("a", 1)
@@ -75,7 +76,8 @@ def test_what_cannot_be_read_is_moved_aside_too(
     with pytest.raises(FileReadError) as caught:
         Config.load_or_raise(tmp_path)
     assert isinstance(caught.value, OSError)
-    config = Config(tmp_path)
+    with pytest.warns(MLDashDeprecationWarning, match="MLD002"):
+        config = Config(tmp_path)
     assert "FileReadError" in caplog.text
     config.set("a", 1)
     assert Config.load_or_raise(tmp_path).get("a") == 1
@@ -86,7 +88,8 @@ def test_what_cannot_be_read_is_moved_aside_too(
 def test_a_failed_change_changes_nothing(tmp_path: Path) -> None:
     """A folder that cannot be made is told, and the settings in memory stay as they were."""
     (tmp_path / "dash").write_text("in the way")
-    config = Config(tmp_path / "dash")
+    with pytest.warns(MLDashDeprecationWarning, match="MLD002"):
+        config = Config(tmp_path / "dash")
     with pytest.raises(LocalWriteError) as caught:
         config.set("a", 1)
     assert isinstance(caught.value, OSError)

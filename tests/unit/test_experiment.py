@@ -64,13 +64,13 @@ def test_old_argument_names(tmp_path: Path) -> None:
 
 def test_an_unknown_keyword_is_named(tmp_path: Path) -> None:
     """It is ignored as in 0.6, with the nearest match."""
-    with pytest.warns(RecoverableWarning, match=r"'eror_mode'.*'error_mode'"):
+    with pytest.warns(MLDashDeprecationWarning, match=r"'eror_mode'.*'error_mode'"):
         make(tmp_path, eror_mode="strict")
 
 
 def test_a_short_prefix_is_taken_with_a_warning(tmp_path: Path) -> None:
     """It names no owner; its data is where 0.6 put it."""
-    with pytest.warns(RecoverableWarning, match="owner/project/name"):
+    with pytest.warns(MLDashDeprecationWarning, match="owner/project/name"):
         exp = Experiment("one", dash_root=tmp_path)
     with exp.run:
         assert exp.folder == tmp_path / "one"
@@ -268,8 +268,10 @@ def test_a_plain_script_sees_warnings_and_logs(tmp_path: Path) -> None:
         "    exp.metrics('m').buffer(a='word')\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
-    assert f"{script}:3: RecoverableWarning: The value of 'a'" in done.stderr
-    assert "While gathering values" in done.stderr
+    first, quoted = done.stderr.splitlines()
+    assert first.startswith(f"{script}:3: MLDashDeprecationWarning: MLD005 (values_checked): ")
+    assert "The value of 'a'" in first
+    assert quoted.strip() == "exp.metrics('m').buffer(a='word')"
 
 
 def test_damage_is_logged_not_raised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,7 +27,7 @@ from ml_dash.exceptions import (
     InvalidFileError,
     InvalidValueError,
     MissingDependencyError,
-    RecoverableWarning,
+    MLDashDeprecationWarning,
     SerializationError,
     UsageError,
     WriteProtectedError,
@@ -105,7 +105,7 @@ def test_options_are_defaults_for_what_is_said(exp: Experiment) -> None:
 
 def test_an_unknown_option_is_named_once(exp: Experiment, caplog: pytest.LogCaptureFixture) -> None:
     """It is taken, as by 0.6, with one warning at the user's line and the nearest name."""
-    with pytest.warns(RecoverableWarning, match="'descripton'.*'description'") as caught:
+    with pytest.warns(MLDashDeprecationWarning, match="'descripton'.*'description'") as caught:
         record = exp.files("m", descripton="x").save_text("x", to="a")
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -214,7 +214,7 @@ def test_one_file_among_several_of_its_name(exp: Experiment) -> None:
     """An exact path first; else the first with a warning, and deleting refuses."""
     for folder in ("a", "b"):
         exp.files(folder).save_text(folder, to="x.txt")
-    with pytest.warns(RecoverableWarning, match="2 files are called 'x.txt'"):
+    with pytest.warns(MLDashDeprecationWarning, match="2 files are called 'x.txt'"):
         assert exp.files("x.txt").read_text() == "a"
     with pytest.raises(AmbiguousFileError, match=r"a/x.txt, b/x.txt"):
         exp.files("x.txt").delete()
@@ -331,7 +331,8 @@ def test_an_unreadable_list(tmp_path: Path, mode: str, caplog: pytest.LogCapture
                     old()
                 continue
             caplog.clear()
-            assert old() == answer
+            with pytest.warns(MLDashDeprecationWarning, match="MLD003"):
+                assert old() == answer
             assert "Traceback" in caplog.text
         index(tmp_path).rmdir()
 

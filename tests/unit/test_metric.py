@@ -16,7 +16,7 @@ from ml_dash.exceptions import (
     DataLossWarning,
     InvalidValueError,
     MetricNotFoundError,
-    RecoverableWarning,
+    MLDashDeprecationWarning,
     UnsummarizedBufferError,
 )
 
@@ -149,7 +149,8 @@ def test_a_damaged_line(exp: Experiment, caplog: pytest.LogCaptureFixture) -> No
     exp.metrics("m").log(a=1)
     with open(exp.folder / "metrics" / "m" / "data.jsonl", "ab") as file:
         file.write(b'{"index": 1, "data": {"a": nonsense}}\n')
-    assert points(exp) == [{"a": 1}]
+    with pytest.warns(MLDashDeprecationWarning, match="MLD004"):
+        assert points(exp) == [{"a": 1}]
     assert "nonsense" in caplog.text
     with pytest.raises(CorruptDataError, match="nonsense"):
         exp.metrics("m").read_or_raise()
@@ -159,7 +160,7 @@ def test_buffered_values(exp: Experiment) -> None:
     """Statistics by key, then a fresh start; what is no number is skipped with one warning."""
     for value in (1, 2.0, "3", None, True):
         exp.metrics("m").buffer(x=value)
-    with pytest.warns(RecoverableWarning, match="'y'.*no number") as told:
+    with pytest.warns(MLDashDeprecationWarning, match="'y'.*no number") as told:
         exp.metrics("m").buffer(y="word").buffer(y="again", x=3)
     assert len(told) == 1
     assert exp.metrics.buffer.peek("m", limit=2) == {"x": [1.0, 3.0]}

@@ -12,7 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from ml_dash import Experiment
-from ml_dash.exceptions import CorruptDataError, StorageError, TrackNotFoundError
+from ml_dash.exceptions import (
+    CorruptDataError,
+    MLDashDeprecationWarning,
+    StorageError,
+    TrackNotFoundError,
+)
 
 
 @pytest.fixture
@@ -109,7 +114,8 @@ def test_a_damaged_line(exp: Experiment, caplog: pytest.LogCaptureFixture) -> No
     exp.flush()
     with open(exp.folder / "tracks" / "t" / "data.jsonl", "ab") as file:
         file.write(b"nonsense\n")
-    assert entries(exp) == [{"timestamp": 1.0, "x": 1}]
+    with pytest.warns(MLDashDeprecationWarning, match="MLD004"):
+        assert entries(exp) == [{"timestamp": 1.0, "x": 1}]
     assert "nonsense" in caplog.text
     with pytest.raises(CorruptDataError, match="nonsense"):
         exp.tracks("t").read_or_raise()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import deprecation
 
-from ml_dash.exceptions import MLDashDeprecationWarning
+from ml_dash import exceptions
 from ml_dash.flags import RELEASES
 
 
-class DeprecatedAnswerWarning(MLDashDeprecationWarning, deprecation.DeprecatedWarning):  # type: ignore[misc]
+# By the name that users read in front of the message, and filter by.
+class MLDashDeprecationWarning(  # type: ignore[misc]
+    exceptions.MLDashDeprecationWarning, deprecation.DeprecatedWarning
+):
     """Old behaviour was shown, which a later release ends.
 
     Attributes:
@@ -34,5 +37,5 @@ def warning(
         gone: Whether that release is in force: then nothing may come here, and
             ``deprecation.fail_if_not_removed`` finds what does.
     """
-    kind = deprecation.UnsupportedWarning if gone else DeprecatedAnswerWarning
+    kind = deprecation.UnsupportedWarning if gone else MLDashDeprecationWarning
     return kind(name, RELEASES[1], removed_in, message), kind

@@ -25,6 +25,7 @@ _LOGGER_BY_DOMAIN = (
     (errors.StoreError, "ml_dash.store"),
     (errors.FileAccessError, "ml_dash.store"),
     (errors.RemoteClientError, "ml_dash.client"),
+    (errors.AuthenticationError, "ml_dash.auth"),
 )
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -39,6 +39,7 @@ from ml_dash.exceptions import (
     ConfigurationError,
     CorruptDataError,
     InvalidValueError,
+    MLDashDeprecationWarning,
     NotAuthenticatedError,
     RecoverableWarning,
     TokenStoreError,
@@ -193,9 +194,11 @@ def test_an_unreadable_plain_file_reads_as_empty_loudly(
 ) -> None:
     """0.6's answer stays; the error is in the log with its traceback."""
     (tmp_path / "tokens.json").write_text('{"k": "s3cret-token"')
-    assert PlaintextFileStorage(tmp_path).load("k") is None
-    (record,) = caplog.records
-    assert (record.name, record.levelno) == ("ml_dash.auth", logging.WARNING)
+    with pytest.warns(MLDashDeprecationWarning, match="MLD002") as told:
+        assert PlaintextFileStorage(tmp_path).load("k") is None
+    assert SECRET not in str(told[0].message)
+    assert [each.name for each in caplog.records] == ["ml_dash.auth", "ml_dash.deprecation"]
+    assert {each.levelno for each in caplog.records} == {logging.WARNING}
     assert "DamagedTokensError" in caplog.text
     assert SECRET not in caplog.text
 
@@ -495,9 +498,9 @@ def test_a_malformed_token_is_empty_or_an_error(
     token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """0.6's answer is kept and logged; the sibling raises, without quoting the token."""
-    assert decode_jwt_payload(token) == {}
-    (record,) = caplog.records
-    assert (record.name, record.levelno) == ("ml_dash.auth", logging.WARNING)
+    with pytest.warns(MLDashDeprecationWarning, match="MLD002"):
+        assert decode_jwt_payload(token) == {}
+    assert [each.name for each in caplog.records] == ["ml_dash.auth", "ml_dash.deprecation"]
     assert "MalformedTokenError" in caplog.text
     with pytest.raises(AuthenticationError) as caught:
         decode_jwt_payload_or_raise(token)

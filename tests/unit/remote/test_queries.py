@@ -16,6 +16,7 @@ from ml_dash.exceptions import (
     CredentialsRejectedError,
     GraphQLError,
     InvalidResponseError,
+    MLDashDeprecationWarning,
     PermissionDeniedError,
     RemoteNotFoundError,
     ServerError,
@@ -50,8 +51,9 @@ def test_answer_that_lacks_what_was_asked(
     """The old call answers as 0.6 did and logs what it hid; the sibling raises."""
     operation, old, or_raise, sentinel = LOOKUPS[name]
     server.replies[operation] = {"data": None}
-    assert old(client) == sentinel
-    record = caplog.records[-1]
+    with pytest.warns(MLDashDeprecationWarning, match="MLD001"):
+        assert old(client) == sentinel
+    record = caplog.records[-2]
     assert (record.name, record.levelno) == ("ml_dash.client", logging.WARNING)
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], InvalidResponseError)
@@ -110,8 +112,10 @@ def test_whatever_happens_to_user_and_project(
     ):
         caplog.clear()
         server.faults.extend([failure] * 4)
-        assert old() is None
-        assert [record.name for record in caplog.records] == ["ml_dash.client"]
+        with pytest.warns(MLDashDeprecationWarning, match="MLD001"):
+            assert old() is None
+        names = [record.name for record in caplog.records]
+        assert names == ["ml_dash.client", "ml_dash.deprecation"]
         server.faults.clear()
         server.faults.extend([failure] * 4)
         with pytest.raises(Exception, match="graphql"):

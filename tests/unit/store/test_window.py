@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ml_dash._store.stream import Stream
@@ -35,6 +35,7 @@ def test_a_window_of_an_intact_file(count: int, start: int, limit: int, tmp_path
 
 
 @given(numbers=st.lists(st.integers(0, 30), max_size=60), start=st.integers(0, 30))
+@example(numbers=[11, 0, 0, 0, 0, 0, 0, 0, 19], start=0)  # in order at both ends
 def test_a_window_of_a_damaged_file(numbers: list[int], start: int, tmp_path_factory) -> None:
     """Repeated and missing numbers are found where they are, in file order."""
     path = tmp_path_factory.mktemp("damaged") / "data.jsonl"
