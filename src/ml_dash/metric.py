@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from time import time
 from typing import TYPE_CHECKING, Any
 

@@ -9,8 +9,9 @@ from ml_dash.flags import RELEASES
 
 
 # By the name that users read in front of the message, and filter by.
-class MLDashDeprecationWarning(  # type: ignore[misc]
-    exceptions.MLDashDeprecationWarning, deprecation.DeprecatedWarning
+class MLDashDeprecationWarning(
+    exceptions.MLDashDeprecationWarning,
+    deprecation.DeprecatedWarning,  # type: ignore[misc]
 ):
     """Old behaviour was shown, which a later release ends.
 

@@ -500,7 +500,7 @@ def test_a_malformed_token_is_empty_or_an_error(
     """0.6's answer is kept and logged; the sibling raises, without quoting the token."""
     with pytest.warns(MLDashDeprecationWarning, match="MLD002"):
         assert decode_jwt_payload(token) == {}
-    assert [each.name for each in caplog.records] == ["ml_dash.auth", "ml_dash.deprecation"]
+    assert [each.name for each in caplog.records] == ["ml_dash.client", "ml_dash.deprecation"]
     assert "MalformedTokenError" in caplog.text
     with pytest.raises(AuthenticationError) as caught:
         decode_jwt_payload_or_raise(token)
