@@ -1,0 +1,33 @@
+"""Points of metrics: cheap to append, kept in compressed columns, cheap to read at any length.
+
+    batch = points.prepare([{"loss": 0.5}])           # outside of the transaction: the work
+    with database.write() as connection:
+        points.append(connection, series_id, batch)   # two rows, whatever the batch's size
+    points.compact(database, series_id)               # in the background, when `append` says due
+
+Entries of tracks are in :mod:`ml_dash.server.points.tracks`.
+"""
+
+from __future__ import annotations
+
+from ml_dash.server.points.charts import Chart, downsampled
+from ml_dash.server.points.compaction import compact, due_series
+from ml_dash.server.points.limits import CHUNK_POINTS
+from ml_dash.server.points.series import (
+    Appended,
+    Batch,
+    Point,
+    Stats,
+    append,
+    buffered,
+    chunk,
+    prepare,
+    remove,
+    stats,
+    window,
+)
+
+__all__ = [
+    "CHUNK_POINTS", "Appended", "Batch", "Chart", "Point", "Stats", "append", "buffered", "chunk",
+    "compact", "downsampled", "due_series", "prepare", "remove", "stats", "window",
+]  # fmt: skip

@@ -1,0 +1,237 @@
+"""Moving points that wait into chunks, in the background, in small transactions.
+
+One step reads the rows that wait (they never change), makes the chunk outside of any lock, and
+stores it in one short transaction that takes the rows away and moves the series' boundary. The
+boundary is the guard: a step that finds it moved by another process stores nothing. Killed at any
+moment, a step has happened or has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select, update
+
+from ml_dash._record import codec
+from ml_dash.server.database import Database
+from ml_dash.server.points import columns, limits, pyramid, summary
+from ml_dash.server.points.packing import compress
+from ml_dash.server.points.series import Point, batch_points, is_due
+from ml_dash.server.points.tables import batches, chunks, nodes, series
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one transaction stores instead of some rows.
+
+    Attributes:
+        boundary: Points of the series in chunks before the step.
+        rows: How many rows are taken away, which are the first that wait.
+        points: How many points they hold.
+        size_bytes: Bytes of JSON that they hold.
+        chunk: The points of the new chunk; none where rows are only put together.
+        row: What goes on waiting of them, as a row of ``point_batches``.
+    """
+
+    boundary: int
+    rows: int
+    points: int
+    size_bytes: int
+    chunk: dict[str, Any] | None
+    summary: str
+    nodes: list[dict[str, Any]]
+    row: dict[str, Any] | None
+
+
+def compact(database: Database, series_id: int) -> int:
+    """Move what is due of one series.
+
+    Returns:
+        The number of transactions that moved something; less than due where another process works.
+
+    Raises:
+        CorruptDataError: a stored batch is damaged; it stays where it is.
+    """
+    steps = 0
+    while True:
+        with database.read() as connection:
+            step = _planned(connection, series_id)
+        if step is None:
+            return steps
+        with database.write() as connection:
+            if not _stored(connection, series_id, step):
+                return steps
+        steps += 1
+
+
+def due_series(connection: Connection, limit: int = 1000) -> list[int]:
+    """Return the series that have something to move."""
+    found = connection.scalars(select(series.c.id).where(series.c.due).limit(limit))
+    return list(found)
+
+
+def _planned(connection: Connection, series_id: int) -> _Step | None:
+    # The rows first: a boundary that moved since makes the guard refuse the step.
+    waiting = connection.execute(
+        select(batches.c.first_index, batches.c.count, batches.c.size_bytes)
+        .where(batches.c.series_id == series_id)
+        .order_by(batches.c.first_index)
+    ).all()
+    found = connection.execute(select(series).where(series.c.id == series_id)).one_or_none()
+    if found is None or not waiting or waiting[0].first_index != found.chunked:
+        return None
+    taken = _enough(waiting)
+    if taken:
+        return _chunk_step(connection, found, waiting[:taken])
+    if len(waiting) >= limits.FOLD_ROWS:
+        return _fold_step(connection, found, waiting)
+    return None
+
+
+def _enough(waiting: Sequence[Row[Any]]) -> int:
+    """Return how many of the rows that wait make a chunk; 0 if all of them do not."""
+    points = size_bytes = 0
+    for number, row in enumerate(waiting, 1):
+        points += row.count
+        size_bytes += row.size_bytes
+        if points >= limits.CHUNK_POINTS or size_bytes >= limits.CHUNK_BYTES:
+            return number
+    return 0
+
+
+def _points(connection: Connection, series_id: int, rows: Sequence[Row[Any]]) -> Iterator[Point]:
+    statement = (
+        select(batches)
+        .where(batches.c.series_id == series_id)
+        .where(batches.c.first_index >= rows[0].first_index)
+        .where(batches.c.first_index <= rows[-1].first_index)
+        .order_by(batches.c.first_index)
+    )
+    for row in connection.execute(statement):
+        yield from batch_points(row)
+
+
+def _chunk_step(connection: Connection, found: Row[Any], rows: Sequence[Row[Any]]) -> _Step:
+    points = list(_points(connection, found.id, rows))
+    moved, kept = points[: limits.CHUNK_POINTS], points[limits.CHUNK_POINTS :]
+    data = [point.data for point in moved]
+    chunk = {
+        "series_id": found.id,
+        "first_index": found.chunked,
+        "number": found.chunks,
+        "count": len(moved),
+        "payload": columns.encode(data, [point.at_ms for point in moved]),
+    }
+    numbers = _numbers(data)
+    facts = summary.join(codec.decode(found.summary), summary.summarize(numbers))
+    leaf = pyramid.leaves(numbers, found.chunked, len(data))
+    new = pyramid.new_nodes(connection, found.id, found.chunks, leaf, len(moved))
+    return _Step(
+        found.chunked,
+        len(rows),
+        len(points),
+        sum(row.size_bytes for row in rows),
+        chunk,
+        codec.encode(facts).decode(),
+        [_node_row(found.id, *each) for each in new],
+        _batch_row(found.id, kept) if kept else None,
+    )
+
+
+def _fold_step(connection: Connection, found: Row[Any], rows: Sequence[Row[Any]]) -> _Step:
+    points = list(_points(connection, found.id, rows))
+    return _Step(
+        found.chunked,
+        len(rows),
+        len(points),
+        sum(row.size_bytes for row in rows),
+        None,
+        found.summary,
+        [],
+        _batch_row(found.id, points),
+    )
+
+
+def _node_row(
+    series_id: int, level: int, number: int, key_digest: str, node: pyramid.Node
+) -> dict[str, Any]:
+    return {
+        "series_id": series_id,
+        "key_digest": key_digest,
+        "level": level,
+        "number": number,
+        "count": node.count,
+        "non_finite": node.non_finite,
+        "payload": pyramid.written(node),
+    }
+
+
+def _batch_row(series_id: int, points: Sequence[Point]) -> dict[str, Any]:
+    data = [point.data for point in points]
+    payload, size_bytes = compress(codec.encode(data))
+    return {
+        "series_id": series_id,
+        "first_index": points[0].index,
+        "count": len(points),
+        "at_ms": points[-1].at_ms,
+        "summary": codec.encode(summary.summarize(_numbers(data))).decode(),
+        "size_bytes": size_bytes,
+        "times": codec.encode(_runs(points)).decode(),
+        "payload": payload,
+    }
+
+
+def _numbers(data: Sequence[dict[str, Any]]) -> columns.Columns:
+    return columns.numbers_by_key(columns.by_key(data))
+
+
+def _runs(points: Sequence[Point]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for point in points:
+        if runs and runs[-1][1] == point.at_ms:
+            runs[-1][0] += 1
+        else:
+            runs.append([1, point.at_ms])
+    return runs
+
+
+def _stored(connection: Connection, series_id: int, step: _Step) -> bool:
+    """Do a step; return False, with nothing changed, when the series is not as it was planned."""
+    if not _as_planned(connection, series_id, step):
+        return False
+    moved = step.chunk["count"] if step.chunk else 0
+    size_bytes = series.c.waiting_bytes - step.size_bytes
+    count = series.c.waiting_rows - step.rows
+    if step.row is not None:
+        size_bytes, count = size_bytes + step.row["size_bytes"], count + 1
+    waiting = series.c.next_index - step.boundary - moved
+    values = {
+        "chunked": step.boundary + moved,
+        "chunks": series.c.chunks + (1 if moved else 0),
+        "summary": step.summary,
+        "waiting_bytes": size_bytes,
+        "waiting_rows": count,
+        "due": is_due(waiting, size_bytes, count),
+    }
+    connection.execute(update(series).where(series.c.id == series_id).values(values))
+    connection.execute(delete(batches).where(_taken(series_id, step)))
+    for table, rows in ((batches, step.row), (chunks, step.chunk), (nodes, step.nodes)):
+        if rows:
+            connection.execute(table.insert(), rows)
+    return True
+
+
+def _as_planned(connection: Connection, series_id: int, step: _Step) -> bool:
+    """Lock the series, and return whether its rows are those that the step takes away."""
+    locked = select(series.c.chunked).where(series.c.id == series_id).with_for_update()
+    if connection.scalar(locked) != step.boundary:
+        return False
+    present = select(func.count(), func.sum(batches.c.count)).where(_taken(series_id, step))
+    return tuple(connection.execute(present).one()) == (step.rows, step.points)
+
+
+def _taken(series_id: int, step: _Step) -> ColumnElement[bool]:
+    end = step.boundary + step.points
+    return and_(batches.c.series_id == series_id, batches.c.first_index < end)

@@ -1,0 +1,91 @@
+"""A throwaway PostgreSQL cluster: in a temporary folder, on a socket in it, gone with the test."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_DEBIAN = Path("/usr/lib/postgresql")
+_SUPERUSER = "postgres"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running PostgreSQL that only this machine reaches, through a socket in its folder."""
+
+    folder: Path
+
+    def url(self, database: str) -> str:
+        """Return the SQLAlchemy URL of a database of the cluster."""
+        return f"postgresql+psycopg://{_SUPERUSER}@/{database}?host={self.folder}"
+
+    def pid(self) -> int:
+        """Return the process id of the postmaster."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-c listen_addresses='' -k {self.folder} -c max_connections=200"
+        log = self.folder / "log"
+        _run("pg_ctl", "start", "-w", "-t", "60", "-D", self.folder / "data", "-l", log,
+             "-o", options)  # fmt: skip
+
+    def stop(self) -> None:
+        """Stop it without waiting for its clients."""
+        _run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.folder / "data")
+
+
+def missing_programs() -> list[str]:
+    """Return the programs of PostgreSQL that this machine does not have."""
+    return [name for name in ("initdb", "pg_ctl", "postgres") if not _program(name)]
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Make and start a cluster; stop and remove it at the end."""
+    # Not below pytest's folder: the path of a socket has at most 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        if os.geteuid() == 0:
+            os.chown(folder, *_owner())
+        _run("initdb", "-D", folder / "data", "-U", _SUPERUSER, "-A", "trust", "-N",
+             "--encoding=UTF8", "--locale=C")  # fmt: skip
+        made = Cluster(folder)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _owner() -> tuple[int, int]:
+    user = pwd.getpwnam(_SUPERUSER)
+    return user.pw_uid, user.pw_gid
+
+
+def _program(name: str) -> str | None:
+    """Return the path of a program; Debian keeps those of PostgreSQL out of PATH."""
+    folders = sorted(_DEBIAN.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
+
+
+def _run(program: str, *arguments: str | Path) -> None:
+    path = _program(program)
+    assert path is not None, f"{program} is not installed"
+    # PostgreSQL refuses to run as root.
+    user = _SUPERUSER if os.geteuid() == 0 else None
+    done = subprocess.run(
+        [path, *arguments], user=user, cwd="/", stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
+        stderr=subprocess.STDOUT if program == "initdb" else subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{program}: {done.stdout}"
