@@ -58,7 +58,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the package (mypy --strict)."""
-    session.install("-e", ".", *_group("types"))
+    session.install("-e", ".[server]", *_group("types"))
     session.run("mypy", *session.posargs)
 
 

@@ -38,7 +38,7 @@ def postgres_url(postgres_cluster: postgres.Cluster) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of a new, empty database: each test runs once on SQLite, once on PostgreSQL."""
+    """Return the URL of a new database: each test runs once on SQLite, once on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'server.db'}"
     url: str = request.getfixturevalue("postgres_url")

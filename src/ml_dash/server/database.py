@@ -21,9 +21,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end of the block."""
-        with self.engine.connect().execution_options(ml_dash_write=True) as connection:
-            with connection.begin():
-                yield connection
+        made = self.engine.connect().execution_options(ml_dash_write=True)
+        with made as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -65,7 +65,7 @@ def test_extremes_of_a_long_series_are_kept(database: Database, small: None) -> 
 
 
 def test_any_range_counts_what_stands_behind_it(database: Database, small: None) -> None:
-    """Total, count and extremes of any range are those of its points, also with holes in the key."""
+    """Total, count and extremes of any range are those of its points, holes or not."""
     values = [None if number % 3 == 0 else float(number % 101) for number in range(1000)]
     fill(database, values)
     rng = np.random.default_rng(5)
@@ -126,7 +126,9 @@ def test_cover_is_exact(first: int, span: int, top: int) -> None:
 
 
 @pytest.mark.parametrize("n_points", [2, 0, -1, 10**6])
-def test_a_chart_of_too_few_or_too_many_points_is_refused(database: Database, n_points: int) -> None:
+def test_a_chart_of_too_few_or_too_many_points_is_refused(
+    database: Database, n_points: int
+) -> None:
     """The number of points has bounds, which the error tells."""
     with pytest.raises(InvalidValueError, match="3 to 100000"):
         chart(database, "loss", n_points)

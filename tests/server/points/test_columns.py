@@ -20,7 +20,9 @@ scalars = (
     | st.text(max_size=8)
     | st.sampled_from(["NaN", "~Infinity", "-Infinity", "\ud800", "", "\x00"])
 )
-keys = st.sampled_from(["a", "b", "a.b", "*", "t:", "", "\x00", "é", "\udfff"]) | st.text(max_size=3)
+keys = st.sampled_from(["a", "b", "a.b", "*", "t:", "", "\x00", "é", "\udfff"]) | st.text(
+    max_size=3
+)
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),

@@ -54,9 +54,9 @@ def test_indexes_are_consecutive(database: Database) -> None:
 
 def test_a_transaction_rolled_back_leaves_no_hole(database: Database) -> None:
     """What is rolled back takes no index."""
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
+    with database.write() as connection:
         points.append(connection, 1, [{"a": 1}] * 5)
-        raise ZeroDivisionError
+        connection.rollback()
     add(database, 1, [{"a": 2}])
     assert read(database, 1) == [{"a": 2}]
 
@@ -68,7 +68,9 @@ def test_concurrent_writers_share_one_count(database: Database) -> None:
     def write(writer: int) -> None:
         for batch in range(10):
             with database.write() as connection:
-                put = points.append(connection, 1, [{"w": writer, "b": batch, "n": n} for n in (0, 1, 2)])
+                put = points.append(
+                    connection, 1, [{"w": writer, "b": batch, "n": n} for n in (0, 1, 2)]
+                )
             places.append((put.first_index, writer, batch))
 
     threads = [threading.Thread(target=write, args=(writer,)) for writer in range(8)]

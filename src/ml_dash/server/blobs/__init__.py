@@ -1,1 +1,1 @@
-"""The server."""
+"""Bytes of files, stored once under their SHA-256."""

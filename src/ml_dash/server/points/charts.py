@@ -1,4 +1,4 @@
-"""A long series as few points, for a chart: shape and extremes stay, and it says what it stands for.
+"""A long series as few points, for a chart: shape and extremes stay, what they stand for is told.
 
 Chosen by MinMaxLTTB (tsdownsample) from raw points at both ends of the asked range and from the
 pyramid in between. The lowest and the highest number of the range are always among the points.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from ml_dash.exceptions import InvalidValueError
 from ml_dash.server.points import columns, pyramid
@@ -102,22 +102,22 @@ def _waiting(
 
 
 def _chunked(
-    connection: Connection, row: Row[Any], key: str, start: int, stop: int, n_points: int
+    connection: Connection, row: Any, key: str, start: int, stop: int, n_points: int
 ) -> list[Node]:
     """Return what is in chunks: raw at both ends of the range, from the pyramid in between."""
     if start >= stop:
         return []
     first, last = _chunk_at(connection, row.id, start), _chunk_at(connection, row.id, stop - 1)
     whole_first = first.number + (first.first_index < start)
-    whole_stop = last.number + (last.first_index + last.count <= stop)
+    whole_stop = last.number + (last.first_index + last.points <= stop)
     span = whole_stop - whole_first
-    per_chunk = (last.first_index + last.count - first.first_index) / (last.number - first.number + 1)
-    top = _level(span, per_chunk, n_points)
+    points = last.first_index + last.points - first.first_index
+    top = _level(span, points / (last.number - first.number + 1), n_points)
     if top is None:
         return _raw(connection, row.id, key, start, stop)
     parts = [pyramid.read(connection, row.id, key, whole_first, whole_stop, top)]
     if whole_first > first.number:
-        parts += _raw(connection, row.id, key, start, first.first_index + first.count)
+        parts += _raw(connection, row.id, key, start, first.first_index + first.points)
     if whole_stop <= last.number:
         parts += _raw(connection, row.id, key, last.first_index, stop)
     return parts
@@ -142,9 +142,9 @@ def _raw(connection: Connection, series_id: int, key: str, start: int, stop: int
     return parts
 
 
-def _chunk_at(connection: Connection, series_id: int, index: int) -> Row[Any]:
+def _chunk_at(connection: Connection, series_id: int, index: int) -> Any:
     statement = (
-        select(chunks.c.number, chunks.c.first_index, chunks.c.count)
+        select(chunks.c.number, chunks.c.first_index, chunks.c.points)
         .where(chunks.c.series_id == series_id, chunks.c.first_index <= index)
         .order_by(chunks.c.first_index.desc())
         .limit(1)
@@ -188,7 +188,5 @@ def _shape(at: Array, values: Array, n_points: int) -> Array:
     room = n_points - len(ends)
     if room < FEWEST:
         return np.unique([0, *ends][:n_points])
-    picked = MinMaxLTTBDownsampler().downsample(
-        at, values, n_out=room, minmax_ratio=CANDIDATES
-    )
+    picked = MinMaxLTTBDownsampler().downsample(at, values, n_out=room, minmax_ratio=CANDIDATES)
     return np.unique(np.concatenate([picked, np.array(ends)]).astype(np.int64))

@@ -59,9 +59,7 @@ def encode(rows: Sequence[Row], times_ms: Sequence[int] = ()) -> bytes:
         sink,
         compression="zstd",
         use_dictionary=[name for name in arrays if name[:2] == "s:"],
-        column_encoding={
-            name: _ENCODINGS[name[:2]] for name in arrays if name[:2] in _ENCODINGS
-        },
+        column_encoding={name: _ENCODINGS[name[:2]] for name in arrays if name[:2] in _ENCODINGS},
         write_page_checksum=True,
         write_statistics=False,
         store_schema=False,
@@ -108,14 +106,13 @@ def numbers(payload: bytes, key: str) -> tuple[np.ndarray[Any, Any], np.ndarray[
         CorruptDataError: the chunk is damaged.
     """
     table = _read(payload, [f"f:{key}", f"i:{key}", _REST])
-    parts = []
+    parts: list[tuple[Any, Any]] = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if name == _REST:
-            found = _numbers_of_rest(column.to_pylist(), key)
+            parts.append(_numbers_of_rest(column.to_pylist(), key))
         else:
-            valid = np.asarray(column.is_valid())
-            found = (np.flatnonzero(valid), np.asarray(column.drop_null(), dtype=np.float64))
-        parts.append(found)
+            valid = np.flatnonzero(np.asarray(column.is_valid()))
+            parts.append((valid, np.asarray(column.drop_null(), dtype=np.float64)))
     return joined(parts)
 
 
@@ -247,7 +244,7 @@ def _has_column(kind: type, key: str, values: list[Any]) -> bool:
     if kind not in _PREFIX_BY_TYPE or not _is_text(key):
         return False
     if kind is int:
-        return _LOWEST <= min(values) and max(values) <= _HIGHEST
+        return bool(min(values) >= _LOWEST and max(values) <= _HIGHEST)
     return kind is not str or all(map(_is_text, values))
 
 

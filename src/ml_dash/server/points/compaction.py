@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from ml_dash._record import codec
 from ml_dash.server.database import Database
@@ -75,7 +75,7 @@ def due_series(connection: Connection, limit: int = 1000) -> list[int]:
 def _planned(connection: Connection, series_id: int) -> _Step | None:
     # The rows first: a boundary that moved since makes the guard refuse the step.
     waiting = connection.execute(
-        select(batches.c.first_index, batches.c.count, batches.c.size_bytes)
+        select(batches.c.first_index, batches.c.points, batches.c.size_bytes)
         .where(batches.c.series_id == series_id)
         .order_by(batches.c.first_index)
     ).all()
@@ -90,18 +90,18 @@ def _planned(connection: Connection, series_id: int) -> _Step | None:
     return None
 
 
-def _enough(waiting: Sequence[Row[Any]]) -> int:
+def _enough(waiting: Sequence[Any]) -> int:
     """Return how many of the rows that wait make a chunk; 0 if all of them do not."""
     points = size_bytes = 0
     for number, row in enumerate(waiting, 1):
-        points += row.count
+        points += row.points
         size_bytes += row.size_bytes
         if points >= limits.CHUNK_POINTS or size_bytes >= limits.CHUNK_BYTES:
             return number
     return 0
 
 
-def _points(connection: Connection, series_id: int, rows: Sequence[Row[Any]]) -> Iterator[Point]:
+def _points(connection: Connection, series_id: int, rows: Sequence[Any]) -> Iterator[Point]:
     statement = (
         select(batches)
         .where(batches.c.series_id == series_id)
@@ -113,7 +113,7 @@ def _points(connection: Connection, series_id: int, rows: Sequence[Row[Any]]) ->
         yield from batch_points(row)
 
 
-def _chunk_step(connection: Connection, found: Row[Any], rows: Sequence[Row[Any]]) -> _Step:
+def _chunk_step(connection: Connection, found: Any, rows: Sequence[Any]) -> _Step:
     points = list(_points(connection, found.id, rows))
     moved, kept = points[: limits.CHUNK_POINTS], points[limits.CHUNK_POINTS :]
     data = [point.data for point in moved]
@@ -121,7 +121,7 @@ def _chunk_step(connection: Connection, found: Row[Any], rows: Sequence[Row[Any]
         "series_id": found.id,
         "first_index": found.chunked,
         "number": found.chunks,
-        "count": len(moved),
+        "points": len(moved),
         "payload": columns.encode(data, [point.at_ms for point in moved]),
     }
     numbers = _numbers(data)
@@ -140,7 +140,7 @@ def _chunk_step(connection: Connection, found: Row[Any], rows: Sequence[Row[Any]
     )
 
 
-def _fold_step(connection: Connection, found: Row[Any], rows: Sequence[Row[Any]]) -> _Step:
+def _fold_step(connection: Connection, found: Any, rows: Sequence[Any]) -> _Step:
     points = list(_points(connection, found.id, rows))
     return _Step(
         found.chunked,
@@ -162,7 +162,7 @@ def _node_row(
         "key_digest": key_digest,
         "level": level,
         "number": number,
-        "count": node.count,
+        "numbers": node.count,
         "non_finite": node.non_finite,
         "payload": pyramid.written(node),
     }
@@ -174,7 +174,7 @@ def _batch_row(series_id: int, points: Sequence[Point]) -> dict[str, Any]:
     return {
         "series_id": series_id,
         "first_index": points[0].index,
-        "count": len(points),
+        "points": len(points),
         "at_ms": points[-1].at_ms,
         "summary": codec.encode(summary.summarize(_numbers(data))).decode(),
         "size_bytes": size_bytes,
@@ -201,7 +201,7 @@ def _stored(connection: Connection, series_id: int, step: _Step) -> bool:
     """Do a step; return False, with nothing changed, when the series is not as it was planned."""
     if not _as_planned(connection, series_id, step):
         return False
-    moved = step.chunk["count"] if step.chunk else 0
+    moved = step.chunk["points"] if step.chunk else 0
     size_bytes = series.c.waiting_bytes - step.size_bytes
     count = series.c.waiting_rows - step.rows
     if step.row is not None:
@@ -228,7 +228,7 @@ def _as_planned(connection: Connection, series_id: int, step: _Step) -> bool:
     locked = select(series.c.chunked).where(series.c.id == series_id).with_for_update()
     if connection.scalar(locked) != step.boundary:
         return False
-    present = select(func.count(), func.sum(batches.c.count)).where(_taken(series_id, step))
+    present = select(func.count(), func.sum(batches.c.points)).where(_taken(series_id, step))
     return tuple(connection.execute(present).one()) == (step.rows, step.points)
 
 

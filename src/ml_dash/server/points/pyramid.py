@@ -2,8 +2,8 @@
 
 A node keeps, of one key and one stretch of chunks, the lowest and the highest number of each of up
 to ``BINS`` pieces, and how many numbers stand behind them. Level 0 covers one chunk, each further
-level ``FAN_OUT`` nodes of the level below. Nodes are immutable and made together with the chunks, so
-a chart of any length is read from a number of nodes that does not grow with the series.
+level ``FAN_OUT`` nodes of the level below. Nodes are immutable and made together with the chunks,
+so a chart of any length is read from a number of nodes that does not grow with the series.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def leaves(numbers: columns.Columns, first_index: int, covered: int) -> dict[str
     """
     found = {}
     for key, (at, listed) in numbers.items():
-        if {*map(type, listed)} != {float}:
-            listed = [columns.as_float(value) for value in listed]
-        places, values = columns.joined([(at, listed)])
+        floats = {*map(type, listed)} == {float}
+        exact = listed if floats else [columns.as_float(value) for value in listed]
+        places, values = columns.joined([(at, exact)])
         odd = int(np.sum(~np.isfinite(values)))
         found[key] = reduced(Node(places + first_index, values, len(values), odd), covered)
     return found
@@ -145,7 +145,7 @@ def cover(first: int, stop: int, top: int) -> list[tuple[int, int, int]]:
     Returns:
         Tuples of level, first node, node after the last; at most two for each level.
     """
-    found = []
+    found: list[tuple[int, int, int]] = []
     for level in range(top):
         # What does not fill a node of the next level, at either end, is taken from this one.
         inner_first, inner_stop = -(-first // FAN_OUT), stop // FAN_OUT
@@ -170,7 +170,9 @@ def read(connection: Connection, series_id: int, key: str, first: int, stop: int
     if not parts:
         return Node(*columns.joined([]), 0, 0)
     own = and_(nodes.c.series_id == series_id, nodes.c.key_digest == digest(key))
-    found = [_read(row) for row in connection.execute(select(nodes).where(own, or_(*parts)))]
+    found: list[Node] = [
+        _read(row) for row in connection.execute(select(nodes).where(own, or_(*parts)))
+    ]
     at, values = columns.joined([(node.at, node.values) for node in found])
     return Node(at, values, sum(n.count for n in found), sum(n.non_finite for n in found))
 
@@ -196,7 +198,7 @@ def _read(row: Any) -> Node:
         ) from error
     at = np.cumsum(np.frombuffer(body, "<i8", count))
     values = np.frombuffer(body, "<f8", count, offset=8 * count)
-    return Node(at, values, row.count, row.non_finite)
+    return Node(at, values, row.numbers, row.non_finite)
 
 
 def _thinned(at: Array, values: Array, most: int) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, or_, select
+from sqlalchemy import Connection, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_dash._record import codec
@@ -139,7 +139,7 @@ def append(
         {
             "series_id": series_id,
             "first_index": first_index,
-            "count": batch.count,
+            "points": batch.count,
             "at_ms": now_ms,
             "summary": batch.summary,
             "size_bytes": batch.size_bytes,
@@ -158,7 +158,9 @@ def is_due(waiting: Any, waiting_bytes: Any, waiting_rows: Any) -> Any:
     )
 
 
-def window(connection: Connection, series_id: int, start: int = 0, limit: int = 1000) -> list[Point]:
+def window(
+    connection: Connection, series_id: int, start: int = 0, limit: int = 1000
+) -> list[Point]:
     """Return the points from index ``start`` on, at most ``limit`` of them, in order.
 
     Raises:
@@ -171,7 +173,7 @@ def window(connection: Connection, series_id: int, start: int = 0, limit: int = 
     end = start
     for row in chunks_between(connection, series_id, start, stop):
         found += chunk_points(row, start, stop)
-        end = row.first_index + row.count
+        end = row.first_index + row.points
     return found + [point for point in waiting if point.index >= end]
 
 
@@ -183,7 +185,7 @@ def chunk(connection: Connection, series_id: int, number: int) -> list[Point] | 
     """
     statement = select(chunks).where(chunks.c.series_id == series_id, chunks.c.number == number)
     row = connection.execute(statement).one_or_none()
-    return None if row is None else chunk_points(row, 0, row.first_index + row.count)
+    return None if row is None else chunk_points(row, 0, row.first_index + row.points)
 
 
 def buffered(connection: Connection, series_id: int) -> list[Point]:
@@ -237,7 +239,7 @@ def waiting_points(
 ) -> Iterator[Point]:
     """Yield the points from ``start`` to before ``stop`` that are in no chunk yet."""
     statement = select(batches).where(
-        batches.c.series_id == series_id, batches.c.first_index + batches.c.count > start
+        batches.c.series_id == series_id, batches.c.first_index + batches.c.points > start
     )
     if stop is not None:
         statement = statement.where(batches.c.first_index < stop)
@@ -247,7 +249,7 @@ def waiting_points(
                 yield point
 
 
-def batch_points(row: Row[Any]) -> list[Point]:
+def batch_points(row: Any) -> list[Point]:
     """Return the points of a row of ``point_batches``."""
     values = unpack(row.payload, row.size_bytes)
     return [
@@ -256,9 +258,7 @@ def batch_points(row: Row[Any]) -> list[Point]:
     ]
 
 
-def chunks_between(
-    connection: Connection, series_id: int, start: int, stop: int
-) -> Sequence[Row[Any]]:
+def chunks_between(connection: Connection, series_id: int, start: int, stop: int) -> Sequence[Any]:
     """Return the rows of the chunks that hold points from ``start`` to before ``stop``."""
     own = chunks.c.series_id == series_id
     earliest = (
@@ -270,16 +270,16 @@ def chunks_between(
         select(chunks)
         .where(own, chunks.c.first_index < stop)
         .where(chunks.c.first_index >= func.coalesce(earliest, 0))
-        .where(chunks.c.first_index + chunks.c.count > start)
+        .where(chunks.c.first_index + chunks.c.points > start)
         .order_by(chunks.c.first_index)
     )
     return connection.execute(statement).all()
 
 
-def chunk_points(row: Row[Any], start: int, stop: int) -> list[Point]:
+def chunk_points(row: Any, start: int, stop: int) -> list[Point]:
     """Return the points of a row of ``point_chunks`` from ``start`` to before ``stop``."""
     first = max(start - row.first_index, 0)
-    last = min(stop - row.first_index, row.count)
+    last = min(stop - row.first_index, row.points)
     values = columns.decode(row.payload, first, last)
     came = columns.times(row.payload, first, last)
     return [
@@ -288,15 +288,16 @@ def chunk_points(row: Row[Any], start: int, stop: int) -> list[Point]:
     ]
 
 
-def _times(row: Row[Any]) -> list[int]:
+def _times(row: Any) -> list[int]:
     if row.times is None:
-        return [row.at_ms] * row.count
+        return [row.at_ms] * row.points
     return [at_ms for count, at_ms in codec.decode(row.times) for _ in range(count)]
 
 
 def _counted(connection: Connection, series_id: int, batch: Batch, now_ms: int) -> Any:
     """Return the statement that takes indexes for a batch, and locks the series."""
-    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
+    # Both have the same ways; their types do not say so.
+    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(series).values(
         id=series_id, next_index=batch.count, first_ms=now_ms, last_ms=now_ms,
         waiting_bytes=batch.size_bytes, waiting_rows=1,

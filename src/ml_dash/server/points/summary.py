@@ -13,7 +13,7 @@ from ml_dash.server.points.columns import Columns, as_float
 from ml_dash.server.points.limits import KEYS
 
 Facts = list[Any]
-"""``[count, non_finite, total, lowest, highest, last]``; lowest and highest are None without any."""
+"""``[count, non_finite, total, lowest, highest, last]``; no lowest and highest: None."""
 
 Summary = dict[str, Facts]
 
@@ -44,7 +44,7 @@ def join(earlier: Summary, later: Summary) -> Summary:
 
 
 def described(summary: Summary) -> dict[str, dict[str, Any]]:
-    """Return a summary as readers see it: count, non_finite, min, max, mean and last of each key."""
+    """Return a summary as readers see it: facts by name, and the mean."""
     return {
         key: {
             "count": facts[COUNT],

@@ -52,7 +52,7 @@ batches = Table(
     metadata,
     Column("series_id", BigInteger, primary_key=True, autoincrement=False),
     Column("first_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("count", Integer, nullable=False),
+    Column("points", Integer, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("summary", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
@@ -67,7 +67,7 @@ chunks = Table(
     Column("series_id", BigInteger, primary_key=True, autoincrement=False),
     Column("first_index", BigInteger, primary_key=True, autoincrement=False),
     Column("number", Integer, nullable=False),
-    Column("count", Integer, nullable=False),
+    Column("points", Integer, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
 chunk_numbers = Index("ix_point_chunks_number", chunks.c.series_id, chunks.c.number, unique=True)
@@ -80,8 +80,7 @@ nodes = Table(
     Column("key_digest", String(32), primary_key=True),
     Column("level", SmallInteger, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("count", BigInteger, nullable=False),
+    Column("numbers", BigInteger, nullable=False),
     Column("non_finite", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
-
