@@ -184,3 +184,15 @@ def recording(context: str, mode: str | ErrorHandlingMode | None = None) -> Iter
         yield
     except Exception as error:
         handle_error(error, context, mode)
+
+
+def failure_of(step: Callable[[], object]) -> Exception | None:
+    """Run a step of a background thread and return what it raised, for the thread to survive.
+
+    Nothing is hidden: whoever calls this tells what it gets.
+    """
+    try:
+        step()
+    except Exception as error:
+        return error
+    return None

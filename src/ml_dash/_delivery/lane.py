@@ -100,6 +100,11 @@ class Lane:
         """Try again at once what was halted or put off."""
         self.state, self.not_before_s = State.READY, 0.0
 
+    def reload(self) -> None:
+        """Look on disk again how far the stream is delivered."""
+        if not self._unsaved:
+            self._cursor = None
+
     def step(self) -> Verdict | None:
         """Send one batch; return what became of it, or None when there is nothing to send."""
         try:
@@ -147,7 +152,7 @@ class Lane:
         if isinstance(verdict, Done):
             self._take_off(delivered=len(named.lines))
         elif isinstance(verdict, Reject):
-            self._reject(named, verdict)
+            verdict = self._reject(named, verdict)
         elif isinstance(verdict, Retry):
             return self._put_off(verdict)
         else:
@@ -157,18 +162,19 @@ class Lane:
             self.last_error = None
         return verdict
 
-    def _reject(self, named: Batch, verdict: Reject) -> None:
+    def _reject(self, named: Batch, verdict: Reject) -> Reject:
         """Keep a single record aside; of several, look for the one that is refused."""
         self.last_error = verdict.error
         cursor = self.cursor
         assert cursor.in_flight is not None
         if len(named.lines) > 1:
             self._save(replace(cursor, suspect_end=cursor.in_flight.end, in_flight=None))
-            return
+            return verdict
         self._rejected.add(self.source.name, named.first, named.lines[0], verdict.error)
         # Nothing is known of the suspects behind it: they are tried together.
         self._cursor = replace(cursor, suspect_end=0)
         self._take_off(rejected=1)
+        return replace(verdict, set_aside=True)
 
     def _take_off(self, delivered: int = 0, rejected: int = 0) -> None:
         cursor = self.cursor

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from dataclasses import replace
 
-from ml_dash._delivery.account import Account
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.cursors import CursorFile
 from ml_dash._delivery.lane import Lane, State
@@ -18,22 +16,23 @@ from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Sink
 from ml_dash._delivery.rejected import Rejected
 from ml_dash._delivery.report import DeliveryReport
-from ml_dash._delivery.sinks import LogSink, MetricSink, ParamSink, Server, TrackSink
+from ml_dash._delivery.sinks import LogSink, ParamSink, Server
 from ml_dash._delivery.sources import JournalSource, LineSource
 from ml_dash._delivery.status import RUNNING, RunSink
+from ml_dash._delivery.streams import Streams
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.uploads import FileSink, Uploaded
 from ml_dash._delivery.verdicts import Done, Halt, Reject, Retry, Verdict
 from ml_dash._record import codec
 from ml_dash._store.layout import JOURNAL, LOGS
 from ml_dash._store.run_store import RunStore
-from ml_dash.exceptions import MLDashError, NetworkError
+from ml_dash.exceptions import AuthenticationError, MLDashError, NetworkError
 
 _log = logging.getLogger("ml_dash.delivery")
-_MERGE_EVERY_S = 5.0
 _FAILED_LANES_MAX = 3
+_LOOK_FOR_TOKEN_EVERY_S = 30.0
 
-Told = Callable[[Verdict], None]
+Told = Callable[[str, Verdict], None]
 
 
 class RunDelivery:
@@ -53,7 +52,7 @@ class RunDelivery:
         store: RunStore,
         folder: TargetFolder,
         server: Server,
-        told: Told = lambda _verdict: None,
+        told: Told = lambda _stream, _verdict: None,
         *,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -69,18 +68,17 @@ class RunDelivery:
         self._clock = clock
         self._uploaded = Uploaded(folder.path / "uploaded.jsonl")
         self._run_sink = RunSink(server, folder)
-        self._lanes: dict[str, Lane] = {}
-        self._accounts: dict[str, Account] = {}
-        self._merged_at: dict[str, float] = defaultdict(float)
-        self._listed = (0, 0)
+        self._look_again_s = 0.0
         self._lag_since_s: float | None = None
         journal = store.folder / JOURNAL
         self._run_source = JournalSource(journal, "run", "run")
-        self._run_lane = self._add(self._run_source, self._run_sink)
         ids = self._run_id
-        self._add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
-        self._add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
-        self._add(
+        self._lanes = Streams(store, server, ids, self._lane, clock)
+        add = self._lanes.add
+        self._run_lane = add(self._run_source, self._run_sink)
+        add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
+        add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
+        add(
             JournalSource(journal, "files", "file"),
             FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded),
         )
@@ -88,17 +86,12 @@ class RunDelivery:
     def _run_id(self) -> str:
         return self.folder.target.run_id
 
-    def _add(
-        self, source: LineSource, sink: Sink, before: Callable[[], int] = lambda: 0
-    ) -> Lane:
-        lane = Lane(
+    def _lane(self, source: LineSource, sink: Sink) -> Lane:
+        return Lane(
             source, sink, CursorFile(self.folder.cursors, source.name), self.rejected,
             self.folder.target.run_key, backoff=self._backoff, clock=self._clock,
             honours_keys=lambda: self.folder.target.honours_keys,
         )  # fmt: skip
-        self._lanes[source.name] = lane
-        self._accounts[source.name] = Account(lane, source, before)
-        return lane
 
     # -- working ---------------------------------------------------------------------------------
 
@@ -115,14 +108,25 @@ class RunDelivery:
             CorruptDataError: what the run's folder says about itself is damaged.
             OSError: the run's folder cannot be read.
         """
-        if self.halted is not None:
+        if self.halted is not None and not self._may_go_on():
             return False
-        self._merge_tracks(now=merge)
-        self._find_streams()
+        self._lanes.merge_tracks(now=merge)
+        self._lanes.find()
         if not self._opened():
             return False
         moved = self._send_all(stop)
         return self._send_end() or moved
+
+    def _may_go_on(self) -> bool:
+        """Tell whether there is another token than the one that was refused; now and then."""
+        if not isinstance(self.halted, AuthenticationError) or self._clock() < self._look_again_s:
+            return False
+        self._look_again_s = self._clock() + _LOOK_FOR_TOKEN_EVERY_S
+        self.server.credentials.forget()
+        if self.server.credentials.find() in (None, self.server.credentials.last):
+            return False
+        self.resume()
+        return True
 
     def _opened(self) -> bool:
         """Make sure that the server has the run."""
@@ -132,20 +136,20 @@ class RunDelivery:
         if document is None or not self._run_lane.is_due:
             return False
         verdict = self._run_lane.settle_alone(self._run_sink.open(document))
-        self._note(verdict)
+        self._note(self._run_lane, verdict)
         return isinstance(verdict, Done)
 
     def _send_all(self, stop: Callable[[], bool]) -> bool:
         """Send from each stream in turn until none has anything that can be sent now."""
         moved, failed = False, 0
-        busy = [lane for lane in self._lanes.values() if lane is not self._run_lane]
+        busy = [lane for lane in self._lanes if lane is not self._run_lane]
         while busy and not stop():
             still = []
             for lane in busy:
                 verdict = lane.step() if lane.is_due else None
                 if verdict is None:
                     continue
-                self._note(verdict)
+                self._note(lane, verdict)
                 if isinstance(verdict, (Done, Reject)):
                     moved, failed = True, 0
                     still.append(lane)
@@ -168,7 +172,7 @@ class RunDelivery:
 
     def _put_all_off(self, failed: Lane) -> None:
         """Let all streams wait as long as the one that has just met what concerns them all."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             if lane.state is not State.HALTED:
                 lane.not_before_s = max(lane.not_before_s, failed.not_before_s)
 
@@ -177,11 +181,11 @@ class RunDelivery:
         lane = self._run_lane
         if self.halted is not None or not lane.is_due:
             return False
-        if self._is_ending() and any(self._waits(each) for each in self._lanes.values()):
+        if self._is_ending() and any(self._waits(each) for each in self._lanes):
             return False
         verdict = lane.step()
         if verdict is not None:
-            self._note(verdict)
+            self._note(lane, verdict)
         return isinstance(verdict, (Done, Reject))
 
     def _is_ending(self) -> bool:
@@ -200,55 +204,13 @@ class RunDelivery:
         return self._pending(lane) > 0
 
     def _pending(self, lane: Lane) -> int:
-        return self._accounts[lane.source.name].report(Counter()).pending
+        return self._lanes.account(lane).report(Counter()).pending
 
-    def _note(self, verdict: Verdict) -> None:
+    def _note(self, lane: Lane, verdict: Verdict) -> None:
         if isinstance(verdict, Halt) and verdict.whole_run:
             self.halted = verdict.error
-        self._told(verdict)
-
-    # -- streams ---------------------------------------------------------------------------------
-
-    def _find_streams(self) -> None:
-        """Take up streams that were begun since the last look."""
-        for metric in self.store.metrics.written():
-            self._add_metric(metric)
-        for track in self.store.tracks.written():
-            self._add_track(track)
-        now = _changed_at(self.store.metrics.folder), _changed_at(self.store.tracks.folder)
-        # Other processes begin streams too. A folder is seen before its files are made.
-        if now != self._listed or max(now) > time.time_ns() - 2_000_000_000:
-            self._listed = now
-            for metric in self.store.metrics.readers():
-                self._add_metric(metric)
-            for track in self.store.tracks.readers():
-                self._add_track(track)
-
-    def _add_metric(self, metric: Any) -> None:
-        name = f"metrics/{'None' if metric.name is None else metric.name}"
-        if name not in self._lanes:
-            source = LineSource(metric.stream.path, "metrics", name, partial(_facts, metric))
-            self._add(source, MetricSink(self.server, self._run_id, metric.name))
-
-    def _add_track(self, track: Any) -> None:
-        name = f"tracks/{track.topic}"
-        if name not in self._lanes:
-            source = LineSource(track.data.path, "tracks", name)
-            unmerged = LineSource(track.pending.path, "tracks", name)
-            self._add(
-                source,
-                TrackSink(self.server, self._run_id, track.topic),
-                lambda: unmerged.count(0, unmerged.size()) if unmerged.size() else 0,
-            )
-
-    def _merge_tracks(self, *, now: bool) -> None:
-        """Put waiting entries of tracks together: what is delivered is the merged stream."""
-        for track in self.store.tracks.readers() if now else self.store.tracks.written():
-            path = track.pending.path
-            began = self._merged_at[track.topic]
-            if (now or self._clock() - began >= _MERGE_EVERY_S) and _size(path):
-                self._merged_at[track.topic] = self._clock()
-                track.merge()
+            self._look_again_s = self._clock() + _LOOK_FOR_TOKEN_EVERY_S
+        self._told(lane.source.name, verdict)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -256,14 +218,15 @@ class RunDelivery:
         """Try again at once what was halted or put off."""
         self.halted = None
         self.server.credentials.forget()
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.resume()
 
     @property
     def next_try_s(self) -> float:
         """By the clock, when the first stream that backs off tries again; infinity for none."""
-        times = [each.not_before_s for each in self._lanes.values() if not each.is_due]
-        return min(times, default=float("inf"))
+        waiting = (each for each in self._lanes if each.state is State.BACKING_OFF)
+        times = [each.not_before_s for each in waiting]
+        return min(times, default=math.inf)
 
     def report(self) -> DeliveryReport:
         """Return the account as of now.
@@ -272,20 +235,68 @@ class RunDelivery:
             CorruptDataError: what is noted is damaged.
             OSError: the run's folder cannot be read.
         """
-        self._find_streams()
+        self._lanes.find()
+        if not self.lease.is_held:
+            self.reload()
         reasons: dict[str, Counter[str]] = defaultdict(Counter)
         for entry in self.rejected.entries():
             reasons[entry["stream"]][entry["code"]] += 1
-        streams = {name: account.report(reasons[name]) for name, account in self._accounts.items()}
+        streams = {name: account.report(reasons[name]) for name, account in self._lanes.accounts()}
         report = DeliveryReport(
             self.folder.target.url, streams, "" if self.halted is None else str(self.halted),
             folder=str(self.store.folder),
         )  # fmt: skip
         if not report.pending:
             self._lag_since_s = None
-        elif self._lag_since_s is None:
+            return report
+        if self._lag_since_s is None:
             self._lag_since_s = self._clock()
-        return report
+        return replace(report, lag_s=self._clock() - self._lag_since_s)
+
+    def take_lease(self) -> bool:
+        """Take the right to deliver, if nobody else has it; tell whether this process has it.
+
+        Raises:
+            OSError: the lock cannot be opened.
+        """
+        if self.lease.is_held:
+            return True
+        taken = self.lease.take()
+        self.reload()  # another process may have delivered since
+        return taken
+
+    def reload(self) -> None:
+        """Look on disk again how far the streams are delivered."""
+        for lane in self._lanes:
+            lane.reload()
+        self.folder.reload()
+        self._uploaded.reload()
+
+    def goal(self) -> dict[str, int]:
+        """Return up to where each stream goes now, tracks merged.
+
+        Raises:
+            OSError: the run's folder cannot be read or written.
+        """
+        self._lanes.merge_tracks(now=True)
+        self._lanes.find()
+        return {lane.source.name: lane.source.size() for lane in self._lanes}
+
+    def reached(self, goal: dict[str, int]) -> bool:
+        """Tell whether each stream is dealt with up to where it went then.
+
+        Raises:
+            CorruptDataError: a cursor is damaged.
+            OSError: a stream cannot be read.
+        """
+        return all(self._is_past(self._lanes[name], size) for name, size in goal.items())
+
+    def _is_past(self, lane: Lane, size: int) -> bool:
+        if lane.cursor.offset >= size or lane is self._run_lane:
+            return lane is not self._run_lane or not self._pending(lane)
+        # Behind it there may be nothing but blank lines, or events of other kinds.
+        offset = lane.cursor.offset
+        return not lane.source.read(offset, size, 1, 1).lines
 
     def close(self) -> None:
         """Give the lease, the connections and the descriptors back."""
@@ -296,22 +307,4 @@ class RunDelivery:
 
     def lanes(self) -> Iterator[Lane]:
         """Yield the lanes."""
-        yield from self._lanes.values()
-
-
-def _facts(metric: Any) -> dict[str, Any]:
-    return {name: value for name, value in metric.definition.items() if value}
-
-
-def _changed_at(folder: os.PathLike[str]) -> int:
-    try:
-        return os.stat(folder).st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def _size(path: os.PathLike[str]) -> int:
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0
+        yield from self._lanes

@@ -21,6 +21,22 @@ RunId = Callable[[], str]
 """Returns the run's id on the server."""
 
 
+class NotedCredentials(Credentials):
+    """Credentials that know which token was used last."""
+
+    last: str | None = None
+
+    def require(self) -> str:
+        """Return the token.
+
+        Raises:
+            NotAuthenticatedError: there is none.
+            TokenStoreError: the store of tokens cannot be read.
+        """
+        self.last = super().require()
+        return self.last
+
+
 class Server(FileCalls, RecordCalls, TrackCalls):
     """A client that tries each request once: who is to wait, and how long, is for the lanes to say.
 
@@ -38,7 +54,7 @@ class Server(FileCalls, RecordCalls, TrackCalls):
         self, url: str, namespace: str, timeout_s: float = 30.0, api_key: str | None = None
     ) -> None:
         self._mode = ErrorHandlingMode.STRICT
-        self.credentials = Credentials(url, api_key)
+        self.credentials = NotedCredentials(url, api_key)
         self._transport = Transport(url, self.credentials, RetryPolicy(attempts=1), timeout_s)
         self._namespace = namespace
         self._project_ids = {}

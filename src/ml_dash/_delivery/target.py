@@ -93,6 +93,10 @@ class TargetFolder:
         if changed != self._target:
             self._save(changed)
 
+    def reload(self) -> None:
+        """Read the note again when it is asked for."""
+        self._target = None
+
     def _save(self, target: Target) -> None:
         fsio.write_atomic(self.path / _TARGET, json.dumps(asdict(target), indent=2).encode())
         self._target = target

@@ -53,6 +53,10 @@ class Uploaded:
         if self._nodes is not None:
             self._nodes[file_id] = node
 
+    def reload(self) -> None:
+        """Read the notes again when they are asked for."""
+        self._nodes = None
+
     def close(self) -> None:
         """Give the descriptor back."""
         self._stream.close()

@@ -50,9 +50,15 @@ class Retry:
 
 @dataclass(frozen=True)
 class Reject:
-    """At least one record of the batch will never be taken; the others may."""
+    """At least one record of the batch will never be taken; the others may.
+
+    Attributes:
+        error: Why.
+        set_aside: Whether the record is found and kept aside.
+    """
 
     error: MLDashError
+    set_aside: bool = False
 
 
 @dataclass(frozen=True)

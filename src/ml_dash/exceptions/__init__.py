@@ -39,6 +39,7 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
     `-- RecoverableError                          will be retried or can be worked around
         |-- NetworkError [RemoteClientError] (ConnectionError)
         |   `-- RequestTimeoutError (TimeoutError)
+        |-- DeliveryTimeoutError [RemoteClientError] (TimeoutError)
         |-- RateLimitedError [RemoteClientError]
         |-- ServerError [RemoteClientError]
         |-- InvalidResponseError [RemoteClientError] (ValueError, TypeError,
@@ -112,6 +113,7 @@ from ml_dash.exceptions.remote import (
     AuthenticationError,
     AuthorizationDeniedError,
     CredentialsRejectedError,
+    DeliveryTimeoutError,
     DeviceCodeExpiredError,
     GraphQLError,
     InvalidResponseError,
@@ -150,6 +152,7 @@ __all__ = [
     "CriticalError",
     "DataLossError",
     "DataLossWarning",
+    "DeliveryTimeoutError",
     "DeviceCodeExpiredError",
     "ExperimentError",
     "ExperimentFileNotFoundError",

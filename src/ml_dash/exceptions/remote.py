@@ -105,6 +105,12 @@ class RequestTimeoutError(NetworkError, TimeoutError):
     code = "request-timeout"
 
 
+class DeliveryTimeoutError(RecoverableError, RemoteClientError, TimeoutError):
+    """Not everything could be handed over to the server in the time given; it is kept."""
+
+    code = "delivery-timeout"
+
+
 class RateLimitedError(RecoverableError, RemoteClientError):
     """Too many requests (429); ``context["retry_after_s"]`` when the server said."""
 

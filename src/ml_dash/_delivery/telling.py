@@ -1,0 +1,173 @@
+"""What the user is told of the delivery: once per outage, once at its end, never nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from ml_dash._base.policy import ErrorHandlingMode, failure_of, handle_error, log_error, warn_user
+from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict
+from ml_dash.exceptions import DataLossError, MLDashError, RecoverableError, RecoverableWarning
+
+_log = logging.getLogger("ml_dash.delivery")
+_WHAT = "delivering the run"
+TELL_AFTER_S = 5.0
+"""An outage that is over sooner is only logged."""
+
+
+class Telling:
+    """Decides, by the error mode, what becomes of what goes wrong on the delivery thread.
+
+    Args:
+        url: The server.
+        kept: Where everything is.
+        mode: The run's error mode.
+        on_error: Called with each error that is told.
+        tell_after_s: How long an outage lasts before it is told, in seconds.
+        clock: Seconds, rising.
+
+    Attributes:
+        deferred: In STRICT mode, what is to be raised on the user's thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        kept: str,
+        mode: ErrorHandlingMode,
+        on_error: Callable[[MLDashError], object] | None = None,
+        *,
+        tell_after_s: float = TELL_AFTER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.deferred: MLDashError | None = None
+        self.on_deferred: Callable[[], None] = lambda: None
+        self._url = url
+        self._kept = kept
+        self._mode = mode
+        self._on_error = on_error
+        self._tell_after_s = tell_after_s
+        self._clock = clock
+        self._began_s: float | None = None
+        self._failures = 0
+        self._failing: set[str] = set()
+        self._told = False
+        self._rejected = 0
+        self._halted = False
+
+    def __call__(self, stream: str, verdict: Verdict) -> None:
+        """Take note of a verdict on a batch of a stream."""
+        if isinstance(verdict, Retry):
+            self._failing.add(stream)
+            self._failed(verdict.error)
+        elif isinstance(verdict, Halt):
+            self._halt(verdict.error)
+        else:
+            self._failing.discard(stream)
+            # An outage is over when each stream that met it gets through.
+            if not self._failing:
+                self._works()
+            if isinstance(verdict, Reject) and verdict.set_aside:
+                self._reject(verdict.error)
+
+    def _failed(self, error: MLDashError) -> None:
+        now_s = self._clock()
+        self._failures += 1
+        if self._began_s is None:
+            self._began_s = now_s
+        lasted_s = now_s - self._began_s
+        _log.info("Delivery to %s failed (%d in a row): %s", self._url, self._failures, error)
+        if not self._told and lasted_s >= self._tell_after_s:
+            self._told = True
+            error.kept = error.kept or self._kept
+            error.hint = "It is tried again by itself; nothing needs to be done"
+            error.context |= {"failures": self._failures, "lasted_s": lasted_s}
+            self._tell(error)
+
+    def _works(self) -> None:
+        if self._began_s is not None:
+            level = logging.WARNING if self._told else logging.INFO
+            _log.log(
+                level, "Delivery to %s works again after %.1f s and %d failures", self._url,
+                self._clock() - self._began_s, self._failures,
+                extra={"ml_dash_failures": self._failures},
+            )  # fmt: skip
+        elif self._halted:
+            _log.warning("Delivery to %s goes on", self._url)
+        self._began_s, self._failures, self._told, self._halted = None, 0, False, False
+
+    def _reject(self, error: MLDashError) -> None:
+        self._rejected += 1
+        # The 1st, 10th, 100th ...: a thousand poisoned records are no thousand messages.
+        if str(self._rejected).strip("0") == "1":
+            error.kept = f"{self._rejected} refused so far, in rejected.jsonl; {self._kept}"
+            error.hint = "Look at them with `ml-dash rejected list`"
+            error.context["rejected"] = self._rejected
+            self._tell(_as_loss(error))
+
+    def _halt(self, error: MLDashError) -> None:
+        if not self._halted:
+            self._halted = True
+            error.kept = error.kept or self._kept
+            hint = "`ml-dash sync` delivers the rest"
+            error.hint = f"{error.hint}; then {hint}" if error.hint else hint
+            self._tell(error, logging.CRITICAL)
+
+    def crashed(self, error: Exception, crashes: int) -> None:
+        """Take note of an error that no stream could deal with; the thread goes on."""
+        if isinstance(error, MLDashError):
+            error.context["crashes"] = crashes
+            self._tell(error)
+            return
+        self._tell(
+            DataLossError(
+                f"The delivery to {self._url} met an unforeseen {type(error).__name__}: {error}",
+                context={"crashes": crashes}, kept=self._kept,
+                hint="It is started again by itself; please report this", cause=error,
+            )
+        )  # fmt: skip
+
+    def _tell(self, error: MLDashError, level: int | None = None) -> None:
+        if self._on_error is not None:
+            said = error
+            failed = failure_of(lambda: self._on_error and self._on_error(said))
+            if failed is not None:
+                log_error(failed, "calling on_delivery_error")
+        if self._mode is ErrorHandlingMode.STRICT:
+            log_error(error, _WHAT, level or logging.ERROR)
+            self.deferred = self.deferred or error
+            self.on_deferred()
+            return
+        # A warning may be turned into an error: that must not end the thread.
+        failed = failure_of(lambda: self._by_mode(error, level))
+        if failed is not None:
+            log_error(failed, _WHAT)
+
+    def _by_mode(self, error: MLDashError, level: int | None) -> None:
+        if isinstance(error, (RecoverableError, DataLossError)) and level is None:
+            handle_error(error, _WHAT, self._mode)
+            return
+        # Critical in the foreground; here the data is safe on disk.
+        log_error(error, _WHAT, level or logging.ERROR)
+        if self._mode is ErrorHandlingMode.DEFAULT:
+            warn_user(f"{error} (while {_WHAT})", RecoverableWarning)
+
+    def raise_deferred(self) -> None:
+        """Raise, once, what the delivery thread could not raise.
+
+        Raises:
+            MLDashError: what went wrong there; only in STRICT mode.
+        """
+        error, self.deferred = self.deferred, None
+        if error is not None:
+            raise error
+
+
+def _as_loss(error: MLDashError) -> MLDashError:
+    if isinstance(error, DataLossError):
+        return error
+    return DataLossError(
+        f"A record cannot be delivered: {error.message}", context=error.context, kept=error.kept,
+        hint=error.hint, cause=error,
+    )  # fmt: skip
