@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from ml_dash._base.policy import ErrorHandlingMode, failure_of, handle_error, log_error, warn_user
+from ml_dash._base.attribution import warn_user
+from ml_dash._base.policy import ErrorHandlingMode, failure_of, handle_error, log_error
 from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict
 from ml_dash.exceptions import DataLossError, MLDashError, RecoverableError, RecoverableWarning
 
