@@ -1,0 +1,11 @@
+"""The audit's own lines: each rests on the sites that it talks about.
+
+The codes are those of the fact sheet: C, H, W and OK number the rows of the audit's four tables from
+the top, P0, P1 and P2 its priority fixes, Q its open questions, BA its before/after example.
+"""
+
+from __future__ import annotations
+
+from tests.contract.sites.kinds import Site
+
+SITES: dict[str, Site] = {}
