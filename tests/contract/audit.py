@@ -1,8 +1,8 @@
 """The audit table: every error site of 0.6.13, mapped to its test or to why it cannot occur.
 
-A site is a place of 0.6.13 where an error was swallowed, answered with a sentinel or turned into a
-loss. The ids were given once, when 0.6.13 was read and measured; the list is closed. The audit's own
-lines (its tables, priorities and questions) are listed beside them.
+A site is a place of 0.6.13 where an error was swallowed, answered with a sentinel or turned into
+a loss. The ids were given once, when 0.6.13 was read and measured; the list is closed. The lines
+of the audit itself (its tables, priorities and questions) are listed beside them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The audit's own lines: each rests on the sites that it talks about.
 
-The codes are those of the fact sheet: C, H, W and OK number the rows of the audit's four tables from
-the top, P0, P1 and P2 its priority fixes, Q its open questions, BA its before/after example.
+C, H, W and OK number the rows of the audit's four tables (critical, high, medium, acceptable) from
+the top; P0, P1 and P2 are its priority fixes, Q its open questions, BA its before/after example.
 """
 
 from __future__ import annotations
