@@ -19,6 +19,7 @@ from ml_dash.exceptions import MLDashError
 
 COMMANDS: Final = {
     "demo": "Train a small model on real data, record it, and read it back.",
+    "migrate": "See what changes on the way to 1.0, and which of your code meets it.",
     "version": "Print the version of ml-dash and of Python.",
 }
 """Every command and its line in ``ml-dash --help``; the module of the same name defines it."""

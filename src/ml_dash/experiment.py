@@ -20,6 +20,7 @@ from ml_dash._base.policy import (
     log_error,
 )
 from ml_dash._base.settings import Settings
+from ml_dash._deprecations import RunUses
 from ml_dash._identity import RunIdentity, WhileOpen
 from ml_dash._record import prefix as prefixes
 from ml_dash._store.ledger import Ledger
@@ -304,6 +305,7 @@ class Experiment(RunIdentity):
         self._is_open, self._was_closed = True, False
         self._session = object()
         self.__dict__["metrics"] = self._metrics_manager
+        self._uses = RunUses(self._rules, store.folder)
         _lifetime.opened(self)
         if self._dash_url is not None:
             arguments.say_undelivered(self.folder, self._dash_url)
@@ -325,6 +327,7 @@ class Experiment(RunIdentity):
         self._session = None
         self.__dict__.pop("metrics", None)
         _lifetime.closed(self)
+        self._uses.close()
         if problems:
             self._report_close(problems[0], error)
 

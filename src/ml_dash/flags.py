@@ -101,7 +101,7 @@ class Flag:
 _LISTING = ("InvalidResponseError",)
 _DAMAGE = ("CorruptDataError",)
 _INDEX = ("CorruptDataError", "FileReadError")
-_ASKING = ("NotAuthenticatedError", "CredentialsRejectedError", "RemoteClientError")
+_ASKING = ("RemoteClientError",)
 
 
 def _user(name: str) -> Api:

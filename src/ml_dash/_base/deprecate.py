@@ -98,7 +98,7 @@ def refuse(rules: Rules, name: str, error: MLDashError) -> None:
     told(rules, name, error)
 
 
-@dataclass
+@dataclass(eq=False)
 class Use:
     """A line of code that got old behaviour.
 
@@ -109,6 +109,8 @@ class Use:
         raises: The class of what was hidden, and is raised from the flip on.
         message: What was hidden, the first time.
         count: How often, in this process.
+        rules: Of the object that showed it, the last time.
+        noted: Whether a run has it in its ``deprecations.jsonl``.
     """
 
     flag: str
@@ -118,6 +120,7 @@ class Use:
     message: str
     count: int = 0
     rules: Rules | None = field(default=None, repr=False)
+    noted: bool = False
 
     def facts(self) -> dict[str, Any]:
         """Return the use as ``deprecations.jsonl`` has it."""
