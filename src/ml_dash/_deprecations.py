@@ -58,9 +58,10 @@ class RunUses:
         release = self._rules.flags.release
         ids = sorted({use.flag for use in self._uses})
         lines = "1 line" if len(self._uses) == 1 else f"{len(self._uses)} lines"
-        calls = sum(use.count for use in self._uses)
+        count = sum(use.count for use in self._uses)
+        calls = "1 call" if count == 1 else f"{count} calls"
         text = (
-            f"{lines} of code got behaviour that changes in {_flip(ids)} ({calls} call{'s' if calls > 1 else ''}; "
+            f"{lines} of code got behaviour that changes in {_flip(ids)} ({calls}; "
             f"{', '.join(ids)}). To list them: {COMMAND} {self._path.parent}"
         )
         if RELEASES.index(release) < RELEASES.index("0.8"):
