@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-import pytest
+from unittest import mock
 
 from ml_dash import Experiment, LocalStorage, RemoteClient
 from ml_dash._remote.retry import RetryPolicy
@@ -144,9 +144,8 @@ def _userinfo(api: str, ask: Callable[[UserInfo], Any], answer: Any) -> None:
         from ml_dash.run import RUN
 
         user = UserInfo()
-        with server() as url, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(RUN, "api_url", url)
-            patch.setenv("ML_DASH_TOKEN", "token")
+        token = mock.patch.dict(os.environ, ML_DASH_TOKEN="token")
+        with server() as url, mock.patch.object(RUN, "api_url", url), token:
             yield Met(lambda: ask(user), user.fetch_or_raise)
 
     case(api, answer, "InvalidResponseError")(fault)

@@ -118,7 +118,6 @@ def test_token_is_in_no_text(
     ],
 )
 def test_wrong_environment_of_httpx(
-    connect: Callable[..., RemoteClient],
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     value: str,
@@ -126,8 +125,9 @@ def test_wrong_environment_of_httpx(
 ) -> None:
     """Certificates or a proxy that cannot be used are a typed error that names the variables."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(kind, match=name):
-        connect().get_parameters("7")
+    secure = RemoteClient("https://127.0.0.1:9", api_key="token")
+    with secure, pytest.raises(kind, match=name):
+        secure.get_parameters("7")
 
 
 def test_connections_are_reused(client: RemoteClient, server: Server) -> None:

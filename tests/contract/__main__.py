@@ -1,0 +1,66 @@
+"""Check the contract under a choice of flags: ``python -m tests.contract lookups_raise``.
+
+Without pytest, so that each of the 256 combinations takes about a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+FUTURE = "ML_DASH_FUTURE"
+
+
+def main() -> int:
+    """Run every case, and return the number of those that do not hold, at most 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.contract", description=__doc__)
+    parser.add_argument("choice", nargs="?", default="", help="as for ML_DASH_FUTURE")
+    parser.add_argument("--really", help="what the package is told instead, to try the check")
+    parser.add_argument("--outcomes", type=Path, help="a file for what each name did")
+    given = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith("ML_DASH_")]:
+        del os.environ[name]
+    told = given.choice if given.really is None else given.really
+    if told:
+        os.environ[FUTURE] = told
+    outcomes, failed = run(given.choice)
+    if given.outcomes:
+        given.outcomes.write_text(json.dumps(outcomes, indent=1, sort_keys=True))
+    under = given.choice or "no choice"
+    sys.stdout.write(f"{len(outcomes)} names hold under {under}\n")
+    if failed:
+        sys.stderr.write(f"{failed} names do not hold under {under}\n")
+    return 1 if failed else 0
+
+
+def run(choice: str) -> tuple[dict[str, str], int]:
+    """Return what each name did, and how many did something else than they must."""
+    from ml_dash._base import deprecate
+    from tests.contract.cases import CASES
+    from tests.contract.contract import Expected, check
+
+    logging.getLogger("ml_dash").addHandler(logging.NullHandler())
+    outcomes: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["HOME"] = home
+        for number, case in enumerate(CASES):
+            place = Path(home) / str(number)
+            place.mkdir()
+            os.chdir(place)
+            deprecate.forget()
+            try:
+                outcomes[case.api] = check(case, place, Expected(choice))
+            except AssertionError:  # told, and the others are run
+                traceback.print_exc()
+        os.chdir("/")
+    return outcomes, len(CASES) - len(outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
