@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import shutil
 import sys
@@ -15,7 +17,9 @@ REPORTS = ROOT / ".nox" / "reports"
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "types", "layers", "news", "docs", "build", "tests"]
+nox.options.sessions = [
+    "lint", "types", "layers", "news", "docs", "build", "tests", "flags", "train", "preview",
+]  # fmt: skip
 nox.options.default_venv_backend = "virtualenv"
 nox.options.download_python = "never"
 nox.options.reuse_venv = "yes"
@@ -43,6 +47,36 @@ def _group(name: str) -> list[str]:
 def _report(session: nox.Session, name: str) -> str:
     """Return pytest's option that writes the results where ``.ci/run`` adds them up."""
     return f"--junit-xml={REPORTS / f'{name}-py{session.python or CURRENT}.xml'}"
+
+
+def _flag_names() -> list[str]:
+    """Return the names of all flags, read without what the package needs installed."""
+    sys.path.insert(0, str(ROOT / "src"))
+    from ml_dash.flags import FLAGS
+
+    return list(FLAGS)
+
+
+def _combinations() -> list[list[str]]:
+    """Return every choice of flags, the fewest first."""
+    names = _flag_names()
+    return [list(c) for n in range(len(names) + 1) for c in itertools.combinations(names, n)]
+
+
+def _contract_python(session: nox.Session, version: str, wanted: str = "-e .") -> str:
+    """Return the interpreter of an environment that the sessions of the contract share."""
+    base = shutil.which(f"python{version}") or (sys.executable if version == CURRENT else None)
+    if base is None:
+        session.skip(f"Python {version} is not on this machine")
+    folder = ROOT / ".nox" / f"contract-{version}"
+    python = str(folder / "bin" / "python")
+    stamp = folder / "installed"
+    state = (ROOT / "pyproject.toml").read_text("utf-8")
+    if not stamp.exists() or stamp.read_text("utf-8") != state:
+        session.run(base, "-m", "venv", "--clear", str(folder), external=True)
+        session.run(python, "-m", "pip", "install", "--quiet", *wanted.split(), external=True)
+        stamp.write_text(state, "utf-8")
+    return python
 
 
 _let_nox_see_pyenv()
@@ -132,3 +166,62 @@ def tests(session: nox.Session) -> None:
     chosen = [] if session.python == CURRENT else ["-m", "not old_release"]
     report = _report(session, "tests")
     session.run("pytest", "--ignore=tests/docs", *chosen, report, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize(
+    "choice", [nox.param(",".join(c), id="+".join(c) or "no-flag") for c in _combinations()]
+)
+def flags(session: nox.Session, choice: str) -> None:
+    """Check the contract under one combination of flags."""
+    python = _contract_python(session, CURRENT)
+    session.run(python, "-m", "tests.contract", choice, external=True)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize(
+    ("version", "stop"),
+    [
+        nox.param(version, stop, id=f"py{version}-release{stop}")
+        for version in _supported_pythons()
+        for stop in ("0.6", "0.7", "0.8", "0.9", "1.0")
+    ],
+)
+def train(session: nox.Session, version: str, stop: str) -> None:
+    """Check the contract at one stop of the release train, on one Python."""
+    python = _contract_python(session, version)
+    session.run(python, "-m", "tests.contract", stop, external=True)
+
+
+@nox.session(venv_backend="none")
+def preview(session: nox.Session) -> None:
+    """Build this tree as 1.0.0: it must do what ML_DASH_FUTURE_STRICT=1 does today."""
+    place = ROOT / ".nox" / "preview"
+    shutil.rmtree(place, ignore_errors=True)
+    tree = place / "tree"
+    for name in ("src", "tests", "pyproject.toml", "README.md", "LICENSE"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        tree.mkdir(parents=True, exist_ok=True)
+        copy(source, tree / name)
+    version = PYPROJECT["project"]["version"]
+    for name in ("pyproject.toml", "src/ml_dash/__init__.py"):
+        text = (tree / name).read_text("utf-8")
+        assert f'"{version}"' in text, name
+        (tree / name).write_text(text.replace(f'"{version}"', '"1.0.0"', 1), "utf-8")
+    session.run(sys.executable, "-m", "venv", str(place / "env"), external=True)
+    released = str(place / "env" / "bin" / "python")
+    session.run(released, "-m", "pip", "install", "--quiet", str(tree), external=True)
+    shutil.rmtree(tree / "src")  # what is tested is what was installed
+    today = _contract_python(session, CURRENT)
+    outcomes = []
+    for python, choice, where in ((released, "", tree), (today, "--strict", ROOT)):
+        file = place / f"outcomes-{len(outcomes)}.json"
+        words = [word for word in (choice,) if word]
+        with session.chdir(where):
+            session.run(
+                python, "-m", "tests.contract", *words, "--outcomes", str(file), external=True
+            )
+        outcomes.append(json.loads(file.read_text("utf-8")))
+    if outcomes[0] != outcomes[1]:
+        session.error(f"1.0.0 and the preview differ; compare the files in {place}")

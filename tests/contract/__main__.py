@@ -14,7 +14,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-FUTURE = "ML_DASH_FUTURE"
+FUTURE, FUTURE_STRICT = "ML_DASH_FUTURE", "ML_DASH_FUTURE_STRICT"
 
 
 def main() -> int:
@@ -22,12 +22,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.contract", description=__doc__)
     parser.add_argument("choice", nargs="?", default="", help="as for ML_DASH_FUTURE")
     parser.add_argument("--really", help="what the package is told instead, to try the check")
+    parser.add_argument("--strict", action="store_true", help="say ML_DASH_FUTURE_STRICT=1")
     parser.add_argument("--outcomes", type=Path, help="a file for what each name did")
     given = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("ML_DASH_")]:
         del os.environ[name]
+    if given.strict:
+        given.choice, os.environ[FUTURE_STRICT] = "1.0", "1"
     told = given.choice if given.really is None else given.really
-    if told:
+    if told and not given.strict:
         os.environ[FUTURE] = told
     outcomes, failed = run(given.choice)
     if given.outcomes:
