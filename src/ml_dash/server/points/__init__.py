@@ -1,11 +1,12 @@
 """Points of metrics: cheap to append, kept in compressed columns, cheap to read at any length.
 
-    batch = points.prepare([{"loss": 0.5}])           # outside of the transaction: the work
+    batch = points.prepare([{"loss": 0.5}])  # outside of the transaction: the work
     with database.write() as connection:
-        points.append(connection, series_id, batch)   # two rows, whatever the batch's size
-    points.compact(database, series_id)               # in the background, when `append` says due
+        appended = points.append(connection, series_id, batch)  # two rows, whatever the batch's size
+    compaction = Compaction(database); compaction.start()      # one thread in each process
+    if appended.due: compaction.wake()
 
-Entries of tracks are in :mod:`ml_dash.server.points.tracks`.
+Entries of tracks are in :mod:`ml_dash.server.points.tracks`, in the same way.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from ml_dash.server.points.series import (
     stats,
     window,
 )
+from ml_dash.server.points.worker import Compaction
 
 __all__ = [
-    "CHUNK_POINTS", "Appended", "Batch", "Chart", "Point", "Stats", "append", "buffered", "chunk",
+    "CHUNK_POINTS", "Appended", "Batch", "Chart", "Compaction", "Point", "Stats", "append", "buffered", "chunk",
     "compact", "downsampled", "due_series", "prepare", "remove", "stats", "window",
 ]  # fmt: skip

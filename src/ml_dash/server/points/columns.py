@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,25 +67,42 @@ def encode(rows: Sequence[Row], times_ms: Sequence[int] = ()) -> bytes:
     return sink.getvalue()
 
 
-def decode(payload: bytes, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
+def decode(
+    payload: bytes, start: int = 0, stop: int | None = None, keys: Collection[str] | None = None
+) -> list[dict[str, Any]]:
     """Return the rows of a chunk, or those from ``start`` to before ``stop``.
+
+    Args:
+        payload: What :func:`encode` returned.
+        start: Position of the first row.
+        stop: Position after the last row; all, when omitted.
+        keys: What to return of each row; only these columns are unpacked.
 
     Raises:
         CorruptDataError: the chunk is damaged.
     """
-    table = _read(payload, None).slice(start, None if stop is None else max(stop - start, 0))
+    wanted = None if keys is None else [prefix + key for key in keys for prefix in _TYPES]
+    table = _read(payload, None if wanted is None else [*wanted, _REST])
+    table = table.slice(start, None if stop is None else max(stop - start, 0))
     rows: list[dict[str, Any]] = [{} for _ in range(table.num_rows)]
     for name, column in zip(table.column_names, table.columns, strict=True):
         if name == _REST:
-            for row, text in zip(rows, column.to_pylist(), strict=True):
-                if text is not None:
-                    row.update(codec.decode(text))
+            _add_rest(rows, column.to_pylist(), keys)
         elif name != _TIME:
             key = name[2:]
             for row, value in zip(rows, column.to_pylist(), strict=True):
                 if value is not None:
                     row[key] = value
     return rows
+
+
+def _add_rest(
+    rows: list[dict[str, Any]], texts: list[bytes | None], keys: Collection[str] | None
+) -> None:
+    for row, text in zip(rows, texts, strict=True):
+        if text is not None:
+            rest = codec.decode(text)
+            row.update(rest if keys is None else {key: rest[key] for key in rest if key in keys})
 
 
 def times(payload: bytes, start: int = 0, stop: int | None = None) -> list[int]:
@@ -154,7 +171,9 @@ def _read(payload: bytes, columns: list[str] | None) -> pa.Table:
     try:
         opened = pq.ParquetFile(pa.BufferReader(payload), page_checksum_verification=True)
         names = opened.schema_arrow.names
-        wanted = names if columns is None else [name for name in columns if name in names]
+        wanted = names if columns is None else [name for name in names if name in set(columns)]
+        if not wanted:  # Arrow would answer with no rows
+            return pa.table({_REST: pa.nulls(opened.metadata.num_rows, pa.binary())})
         # Arrow takes `a` for every `a.b` as well: what was asked for is picked once more.
         return opened.read(columns=wanted, use_threads=False).select(wanted)
     except (pa.ArrowException, OSError) as error:

@@ -4,6 +4,9 @@
 without reading points. Points wait in ``point_batches``, one row per batch as it came, until
 ``point_chunks`` takes them: immutable, numbered from 0, in order. ``point_nodes`` is the pyramid
 over the chunks from which charts are drawn.
+
+``track_series`` and ``track_rows`` are the same for entries of tracks, which have times in place of
+indexes.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -84,3 +88,40 @@ nodes = Table(
     Column("non_finite", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
+
+tracks = Table(
+    "track_series",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("next_row", BigInteger, nullable=False),
+    # Entries as readers see them: those of equal time count once.
+    Column("entries", BigInteger, nullable=False, server_default="0"),
+    Column("columns", Text, nullable=False, server_default="[]"),
+    Column("first", Text),
+    Column("last", Text),
+    Column("waiting_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("waiting_rows", Integer, nullable=False, server_default="0"),
+    Column("due", Boolean(create_constraint=False), nullable=False, server_default=false()),
+)
+tracks_due = Index(
+    "ix_track_series_due",
+    tracks.c.id,
+    sqlite_where=tracks.c.due,
+    postgresql_where=tracks.c.due,
+)
+
+track_rows = Table(
+    "track_rows",
+    metadata,
+    Column("track_id", BigInteger, primary_key=True, autoincrement=False),
+    # Of two entries of equal time, the fields of the one in the later row win.
+    Column("row", BigInteger, primary_key=True, autoincrement=False),
+    Column("lowest", Float(53), nullable=False),
+    Column("highest", Float(53), nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # Compressed JSON that waits to be put together with its neighbours, or a columnar chunk.
+    Column("waiting", Boolean(create_constraint=False), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+Index("ix_track_rows_lowest", track_rows.c.track_id, track_rows.c.lowest)
