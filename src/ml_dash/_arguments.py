@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base import deprecate
-from ml_dash._base.attribution import warn_user
 from ml_dash._base.settings import SPOOL_DIR
 from ml_dash._record import codec
 from ml_dash._record import prefix as prefixes
@@ -18,7 +17,6 @@ from ml_dash.exceptions import (
     InvalidValueError,
     NoBackendError,
     PrefixError,
-    RecoverableWarning,
     UsageError,
 )
 from ml_dash.run import RUN
@@ -87,7 +85,8 @@ def known_fields(rules: deprecate.Rules, given: dict[str, Any]) -> dict[str, Any
     known = {name for name in fields if not name.startswith("_")}
     for name in given.keys() - known:
         options = [*known, "readme", "tags", "bindrs", "metadata", "dash_url", "dash_root",
-                   "error_mode", "future", "echo", "prefix"]  # fmt: skip
+                   "error_mode", "future", "echo", "prefix", "offline",
+                   "on_delivery_error"]  # fmt: skip
         near = difflib.get_close_matches(name, options, n=1)
         error = UsageError(
             f"Experiment() has no argument {name!r}",
@@ -136,13 +135,3 @@ def no_message(rules: deprecate.Rules) -> None:
     """
     error = UsageError("log() has no message", hint="Use exp.logs.info(...)")
     deprecate.refuse(rules, "Experiment.log", error)
-
-
-def say_undelivered(folder: Path, url: str) -> None:
-    """Say that this build keeps everything on disk and sends nothing."""
-    message = (
-        f"This build records to {folder} only; delivery to {url} comes with a later 0.7 release "
-        "and starts from that folder"
-    )
-    _log.warning(message)
-    warn_user(message, RecoverableWarning)

@@ -71,6 +71,11 @@ class RunIdentity:
     def _folder_path(self, value: str) -> None:
         self.run.prefix = value
 
+    def _take_answer(self, answer: dict[str, Any] | None) -> None:
+        """Take note of what the server said to the run."""
+        self._experiment_data = answer
+        self._experiment_id = None if answer is None else str(answer["experiment"]["id"])
+
     @property
     def id(self) -> str | None:
         """The run's id on the server; None while it is local."""

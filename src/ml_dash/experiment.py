@@ -20,10 +20,10 @@ from ml_dash._base.policy import (
     log_error,
 )
 from ml_dash._base.settings import Settings
+from ml_dash._delivering import Delivered, OnError, courier
 from ml_dash._deprecations import RunUses
 from ml_dash._identity import RunIdentity, WhileOpen
 from ml_dash._record import prefix as prefixes
-from ml_dash._store.ledger import Ledger
 from ml_dash._store.logs import LogStore
 from ml_dash._times import RunTimes
 from ml_dash.buffer import BackgroundBufferManager, BufferConfig
@@ -50,7 +50,7 @@ _log = logging.getLogger("ml_dash")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Experiment(RunIdentity):
+class Experiment(Delivered, RunIdentity):
     """One experiment: parameters, metrics, logs, tracks and files of a run, in a folder.
 
     Everything a call accepts is on disk when the call returns.
@@ -63,10 +63,16 @@ class Experiment(RunIdentity):
         bindrs: Names of collections that it belongs to.
         metadata: Facts about it.
         dash_url: Server to deliver to; True for the configured one.
-        dash_root: Folder of the data; None records to a spool folder for later delivery.
+        dash_root: Folder of the data; None keeps them in a spool folder until they are delivered.
         remote: Old name of ``dash_url``.
         local_path: Old name of ``dash_root``.
         error_mode: ``"strict"``, ``"default"`` or ``"permissive"``; see ``set_error_mode``.
+
+            .. versionadded:: 0.7
+        offline: Whether to send nothing now; ``ml-dash sync`` delivers it later.
+
+            .. versionadded:: 0.7
+        on_delivery_error: Called, on the delivery's thread, with each error of it that is told.
 
             .. versionadded:: 0.7
         future: Flags or a release whose behaviour is wanted, as ``"lookups_raise"``; see
@@ -83,6 +89,9 @@ class Experiment(RunIdentity):
         InvalidValueError: tags, bindrs or metadata are of the wrong type.
         ConfigurationError: an environment variable or the error mode is impossible.
         LocalWriteError: the root cannot be made.
+
+    Opening the run also raises NotAuthenticatedError and ServerUnreachableError, except in
+    PERMISSIVE mode, where it goes on without the server.
 
     Example:
         >>> from ml_dash import Experiment
@@ -113,6 +122,8 @@ class Experiment(RunIdentity):
         remote: str | bool | None = None,
         local_path: str | Path | None = None,
         error_mode: str | ErrorHandlingMode | None = None,
+        offline: bool = False,
+        on_delivery_error: OnError | None = None,
         future: str | Iterable[str] | None = None,
         echo: bool | None = None,
         _write_protected: bool = False,
@@ -144,6 +155,8 @@ class Experiment(RunIdentity):
         self._storage = LocalStorage(
             dash_root if dash_root is not None else arguments.spool_root(), rules=self._rules
         )
+        self._courier = courier(self._dash_url, self._mode, spool=dash_root is None,
+                                offline=offline, on_error=on_delivery_error)  # fmt: skip
         self._make_own()
         self._merges_tracks = True
         self._experiment_id = None
@@ -218,24 +231,6 @@ class Experiment(RunIdentity):
         self._write_log(level or LogLevel.INFO.value, message, facts)
         return None
 
-    def flush(self) -> None:
-        """Merge tracks and bring the snapshots that other tools read up to date.
-
-        Records themselves are on disk as soon as they are logged.
-
-        Raises:
-            MLDashError: by the error mode, what could not be written.
-        """
-        if self._store is not None:
-            self._store.flush()
-
-    def ledger(self) -> Ledger:
-        """Return what became of everything this process has logged to the run.
-
-        .. versionadded:: 0.7
-        """
-        return self._run_store.ledger()
-
     # -- writing ---------------------------------------------------------------------------------
 
     @property
@@ -243,6 +238,8 @@ class Experiment(RunIdentity):
         if self._store is None:
             require_open(self)
             self._store = self._storage.run_store(self.run.prefix)
+        if not self._store.direct:
+            self._store.call_hook()
         return self._store
 
     @property
@@ -286,18 +283,19 @@ class Experiment(RunIdentity):
         store = self._storage.run_store(
             self.run.prefix, self.run.project, settings=self._settings, mode=self._mode
         )
-        store.open(
-            {
-                "name": prefixes.split(self.run.prefix).segments[-1],
-                "project": self.run.project,
-                "description": self.readme,
-                "tags": self.tags,
-                "bindrs": self._bindrs_list,
-                "prefix": self.run.prefix,
-                "metadata": self.metadata,
-                "write_protected": self._write_protected,
-            }
-        )
+        document = {
+            "name": prefixes.split(self.run.prefix).segments[-1],
+            "project": self.run.project,
+            "description": self.readme,
+            "tags": self.tags,
+            "bindrs": self._bindrs_list,
+            "prefix": self.run.prefix,
+            "metadata": self.metadata,
+            "write_protected": self._write_protected,
+        }
+        if self._courier is not None:
+            self._courier.connect(store, document)
+        store.open(document)
         self._store = store
         if self._buffer_config.buffer_enabled:
             self._buffer_manager = BackgroundBufferManager(self, self._buffer_config)
@@ -307,8 +305,9 @@ class Experiment(RunIdentity):
         self.__dict__["metrics"] = self._metrics_manager
         self._uses = RunUses(self._rules, store.folder)
         _lifetime.opened(self)
-        if self._dash_url is not None:
-            arguments.say_undelivered(self.folder, self._dash_url)
+        if self._courier is not None:
+            self._take_answer(self._courier.answer)
+            self._courier.start(self.run.prefix)
         return self
 
     def _close(self, status: str, error: BaseException | None = None) -> None:
@@ -328,6 +327,7 @@ class Experiment(RunIdentity):
         self.__dict__.pop("metrics", None)
         _lifetime.closed(self)
         self._uses.close()
+        problems += [] if self._courier is None else self._courier.finish()
         if problems:
             self._report_close(problems[0], error)
 

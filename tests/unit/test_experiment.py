@@ -45,11 +45,12 @@ def test_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Experiment("o/p/n", dash_root=None)
 
 
-def test_a_server_is_told_to_come_later(tmp_path: Path) -> None:
-    """Everything is recorded on disk, and one warning says where it goes."""
-    exp = make(tmp_path, dash_url="http://lab")
-    with pytest.warns(RecoverableWarning, match="later 0.7 release"), exp.run:
+def test_an_offline_run_sends_nothing(tmp_path: Path) -> None:
+    """Everything is recorded on disk, and counted as owed to the server."""
+    exp = make(tmp_path, dash_url="http://lab", offline=True)
+    with exp.run:
         exp.params.set(a=1)
+        assert exp.delivery.pending == 2
     assert recorded(exp).params == {"a": 1}
 
 

@@ -24,6 +24,14 @@ QUIET: Final = "ML_DASH_QUIET"
 """``1`` silences progress and status messages (default: off)."""
 SPOOL_DIR: Final = "ML_DASH_SPOOL_DIR"
 """Where runs without a ``dash_root`` are kept until they are delivered."""
+SPOOL_MAX_BYTES: Final = "ML_DASH_SPOOL_MAX_BYTES"
+"""How much of such a run may wait for delivery, in bytes (default: 2 GiB)."""
+CLOSE_TIMEOUT: Final = "ML_DASH_CLOSE_TIMEOUT"
+"""How long the end of a run waits for delivery, in seconds; ``inf`` for ever (default: 60)."""
+CONNECT_TIMEOUT: Final = "ML_DASH_CONNECT_TIMEOUT"
+"""How long the start of a run tries to reach its server, in seconds (default: 30)."""
+REQUEST_TIMEOUT: Final = "ML_DASH_REQUEST_TIMEOUT"
+"""How long a connection of delivery may be silent, in seconds (default: 30)."""
 
 _TRUE = frozenset({"1", "true", "yes", "on", "y"})
 _FALSE = frozenset({"0", "false", "no", "off", "n", ""})
@@ -126,3 +134,34 @@ class Settings:
             echo=read_bool(ECHO, cls.echo),
             quiet=read_bool(QUIET, cls.quiet),
         )
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """What delivery takes from the environment, read once when a run is built."""
+
+    close_timeout_s: float = 60.0
+    connect_timeout_s: float = 30.0
+    request_timeout_s: float = 30.0
+    spool_max_bytes: int = 2 * 2**30
+
+    @classmethod
+    def from_env(cls) -> DeliverySettings:
+        """Read and check the environment.
+
+        Raises:
+            ConfigurationError: a variable has an impossible value.
+        """
+        return cls(
+            close_timeout_s=_read_patience(CLOSE_TIMEOUT, cls.close_timeout_s),
+            connect_timeout_s=read_float(CONNECT_TIMEOUT, cls.connect_timeout_s),
+            request_timeout_s=read_float(REQUEST_TIMEOUT, cls.request_timeout_s, 0.001),
+            spool_max_bytes=read_int(SPOOL_MAX_BYTES, cls.spool_max_bytes, 0),
+        )
+
+
+def _read_patience(name: str, default: float) -> float:
+    """Return a number of seconds that may be infinite."""
+    if os.environ.get(name, "").strip().lower() in ("inf", "infinite", "infinity"):
+        return float("inf")
+    return read_float(name, default)

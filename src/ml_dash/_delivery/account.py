@@ -50,7 +50,7 @@ class Account:
             retries=cursor.retries,
             maybe_duplicated=cursor.maybe_duplicated,
             state=self._lane.state.value,
-            last_error="" if error is None else str(error),
+            last_error="" if error is None else error.message,
         )
 
     def _accepted(self, cursor: Cursor) -> int:

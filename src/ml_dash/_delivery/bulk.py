@@ -118,7 +118,7 @@ def sync(
         _drain(delivery, patience_s, stop or threading.Event())
         report = delivery.report()
         seen(report)
-        done = report.is_complete and folder.target.spool and prune(delivery.store)
+        done = report.is_complete and folder.target.spool and prune(delivery.store, delivery.prefix)
         return Synced(run, _outcome(report), report, done)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from ml_dash._base.fsio import LOCK_EX, LOCK_NB, flock
 from ml_dash._delivery.target import DELIVERY
+from ml_dash._record import prefix as prefixes
 from ml_dash._store import layout
 from ml_dash._store.places import SNAPSHOT
 from ml_dash._store.run_store import RunStore
@@ -27,10 +29,14 @@ def is_written(run: Path) -> bool:
         return not _locked(run / layout.WRITERS, held)
 
 
-def prune(store: RunStore) -> bool:
+def prune(store: RunStore, prefix: str) -> bool:
     """Remove what ml-dash has written into a run's folder, and the folders that are empty then.
 
     What ml-dash has not written, or has kept aside as damaged, stays.
+
+    Args:
+        store: The run.
+        prefix: Its prefix; of the folders above the run only those that it names are removed.
 
     Returns:
         Whether it was done: not while somebody writes the run.
@@ -46,7 +52,7 @@ def prune(store: RunStore) -> bool:
             return False
         for path in [*files, *_streams(run), *_notes(run)]:
             path.unlink(missing_ok=True)
-    _remove_empty(run)
+    _remove_empty(run, len(prefixes.split(prefix).segments) - 1)
     return True
 
 
@@ -80,7 +86,14 @@ def _notes(run: Path) -> Iterator[Path]:
     yield from (run / name for name in _OF_RUN)
 
 
-def _remove_empty(run: Path) -> None:
+def _remove_empty(run: Path, levels: int) -> None:
     for folder, _, _ in os.walk(run, topdown=False):
         if not os.listdir(folder):
             os.rmdir(folder)
+    for above in list(run.parents)[:levels]:
+        try:
+            above.rmdir()
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise
+            return  # another run's, or gone with another run

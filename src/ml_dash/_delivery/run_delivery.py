@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import time
@@ -9,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from ml_dash._base.settings import SPOOL_MAX_BYTES
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.cursors import CursorFile
 from ml_dash._delivery.lane import Lane, State
@@ -44,6 +46,7 @@ class RunDelivery:
         server: Where it goes.
         told: Called with each verdict that is not plain success, and with the first success after.
         backoff: How long to wait after failures.
+        owed_max_bytes: How much of the run may wait; the store refuses more until there is room.
         clock: Seconds, rising.
     """
 
@@ -55,6 +58,7 @@ class RunDelivery:
         told: Told = lambda _stream, _verdict: None,
         *,
         backoff: Backoff | None = None,
+        owed_max_bytes: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
@@ -65,6 +69,7 @@ class RunDelivery:
         self.halted: MLDashError | None = None
         self._told = told
         self._backoff = backoff or Backoff()
+        self._owed_max_bytes = owed_max_bytes
         self._clock = clock
         self._uploaded = Uploaded(folder.path / "uploaded.jsonl")
         self._run_sink = RunSink(server, folder)
@@ -108,6 +113,7 @@ class RunDelivery:
             CorruptDataError: what the run's folder says about itself is damaged.
             OSError: the run's folder cannot be read.
         """
+        self._watch_room()
         if self.halted is not None and not self._may_go_on():
             return False
         self._lanes.merge_tracks(now=merge)
@@ -116,6 +122,34 @@ class RunDelivery:
             return False
         moved = self._send_all(stop)
         return self._send_end() or moved
+
+    def _watch_room(self) -> None:
+        """Have the store refuse records while too much waits, and take them again after."""
+        if self._owed_max_bytes is None:
+            return
+        owed = sum(lane.source.size() - lane.cursor.offset for lane in self._lanes)
+        if owed < self._owed_max_bytes:
+            self.store.refuse_more(None)
+            return
+        what = (
+            f"{owed} bytes wait for delivery, and {SPOOL_MAX_BYTES} allows {self._owed_max_bytes}"
+        )
+        self.store.refuse_more(OSError(errno.EFBIG, what))
+
+    @property
+    def prefix(self) -> str:
+        """The run's prefix; empty when the folder holds no run.
+
+        Raises:
+            CorruptDataError: the run's document is damaged.
+            OSError: it cannot be read.
+        """
+        return str((self.store.document.read() or {}).get("prefix") or "")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server has the run."""
+        return bool(self._run_id())
 
     def _may_go_on(self) -> bool:
         """Tell whether there is another token than the one that was refused; now and then."""

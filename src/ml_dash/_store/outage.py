@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from ml_dash.exceptions import LocalWriteError
+from ml_dash.exceptions import DataLossError, LocalWriteError, ShutdownIncompleteError
 
 _log = logging.getLogger("ml_dash.store")
 
@@ -20,6 +20,7 @@ _HINTS = {
     errno.EPERM: "Give this process write permission there; writing goes on by itself",
     errno.EMFILE: "Close files or raise the limit (ulimit -n); writing goes on by itself",
     errno.ENFILE: "The machine has too many open files; writing goes on when some are closed",
+    errno.EFBIG: "Wait for delivery, or raise ML_DASH_SPOOL_MAX_BYTES; writing goes on by itself",
     errno.ENOENT: "The folder is gone or cannot be made: check the path",
 }
 
@@ -39,6 +40,32 @@ def write_error(error: OSError, path: Path, what: str, kept: str) -> LocalWriteE
         hint=hint_for(error),
         cause=error,
     )
+
+
+def lost_error(left: int, by_kind: dict[str, int], folder: Path) -> ShutdownIncompleteError:
+    """Make the typed error for records that are lost with their process."""
+    return ShutdownIncompleteError(
+        f"{left} accepted records could not be written to {folder} before the run closed; they "
+        "are lost when this process ends",
+        context={"path": str(folder), "count": left, "by_kind": by_kind},
+        kept="everything accepted before the disk refused is in the folder",
+        hint="Make the disk writable and call flush() on this run before the process ends",
+    )
+
+
+def waiting_error(waiting: int, folder: Path) -> DataLossError:
+    """Make the typed error for records that a flush could not write."""
+    return DataLossError(
+        f"{waiting} records are still not written to {folder}",
+        context={"path": str(folder), "count": waiting},
+        kept="they wait in memory",
+        hint="Make the disk writable; they are written at the next call, flush() or close",
+    )
+
+
+def records_wait(count: int) -> str:
+    """Say how many records wait."""
+    return "1 record waits" if count == 1 else f"{count} records wait"
 
 
 class Outage:

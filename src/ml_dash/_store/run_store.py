@@ -14,6 +14,7 @@ from typing import Any
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.policy import ErrorHandlingMode, handle_error
 from ml_dash._base.settings import Settings
+from ml_dash._store import outage
 from ml_dash._store.files import FileStore
 from ml_dash._store.flusher import Flusher
 from ml_dash._store.journal import Journal
@@ -21,14 +22,13 @@ from ml_dash._store.layout import FILES, JOURNAL, METRICS, run_folder
 from ml_dash._store.ledger import Ledger, StreamLedger
 from ml_dash._store.logs import LogStore
 from ml_dash._store.metrics import MetricStores
-from ml_dash._store.outage import Outage, write_error
 from ml_dash._store.params import ParamStore
 from ml_dash._store.points import PointStream
 from ml_dash._store.status import Description, RunDocument
 from ml_dash._store.stream import Stream
 from ml_dash._store.tracks import MERGE_AT_BYTES, TrackStores
 from ml_dash._store.waiting import Waiting
-from ml_dash.exceptions import DataLossError, LocalWriteError, ShutdownIncompleteError
+from ml_dash.exceptions import DataLossError, LocalWriteError
 
 _LOCK_PATIENCE_S = 0.05
 _log = logging.getLogger("ml_dash.store")
@@ -66,7 +66,7 @@ class RunStore:
         identity = f"{project}/{'/'.join(segments)}"
         self.files = FileStore(self.folder, identity, self.journal, durable=durable)
         self._waiting = Waiting(settings.backlog_max_bytes)
-        self._outage = Outage()
+        self._outage = outage.Outage()
         self._refused: Counter[str] = Counter()
         self._cause = OSError(0, "the disk refuses writes")
         self._lost = 0
@@ -74,6 +74,10 @@ class RunStore:
         self.direct = not self._batch
         self._flusher = Flusher(self._write_gathered)
         self._deferred: LocalWriteError | None = None
+        self._hook: Callable[[], object] | None = None
+        self._full: OSError | None = None
+        self.on_child_write: Callable[[], object] | None = None
+        """What a forked child does before its first record."""
         self._opened_by = 0
         reset_in_child(self)
 
@@ -120,7 +124,7 @@ class RunStore:
         """
         self._attempt("what waits", lambda: self._drain(now=True))
         if self._waiting:
-            self._report_waiting()
+            self._handle(outage.waiting_error(len(self._waiting), self.folder), "what waits")
         for track in self.tracks.written():
             self._attempt(f"track {track.topic!r}", track.flush)
         for flush in self._snapshots():
@@ -193,17 +197,7 @@ class RunStore:
         left = len(self._waiting)
         if left:
             self._lost += left
-            raise ShutdownIncompleteError(
-                f"{left} accepted records could not be written to {self.folder} before the run "
-                "closed; they are lost when this process ends",
-                context={
-                    "path": str(self.folder),
-                    "count": left,
-                    "by_kind": dict(+self._waiting.counts),
-                },
-                kept="everything accepted before the disk refused is in the folder",
-                hint="Make the disk writable and call flush() on this run before the process ends",
-            )
+            raise outage.lost_error(left, dict(+self._waiting.counts), self.folder)
 
     def _release(self) -> None:
         for stream in self._streams():
@@ -263,7 +257,26 @@ class RunStore:
         if merged and track.pending.size_bytes >= MERGE_AT_BYTES:
             self._attempt(f"track {topic!r}", track.merge)
 
+    def before_next(self, hook: Callable[[], object]) -> None:
+        """Have a function called by the next call that writes, on its thread, before it writes."""
+        self._hook, self.direct = hook, False
+
+    def call_hook(self) -> None:
+        """Call what :meth:`before_next` was given, once."""
+        hook, self._hook = self._hook, None
+        if hook is not None:
+            hook()
+
+    def refuse_more(self, reason: OSError | None) -> None:
+        """Refuse records from now on, or take them again when there is no reason any more."""
+        self._full = reason
+        self.direct = self.direct and reason is None
+
     def _write_behind(self, stream: Stream, tail: bytes, kind: str) -> int | None:
+        self.call_hook()
+        if self._full is not None:
+            self._refuse(kind, stream.path, self._full)
+            return None
         if self._batch:
             self._raise_deferred()
             if self._waiting.hold(stream, tail, kind):
@@ -279,9 +292,9 @@ class RunStore:
 
     def _drain(self, *, now: bool) -> None:
         written = self._waiting.drain(now=now)
-        if not self._waiting:
+        if not self._waiting and self._full is None:
             self._outage.over(written, self.folder)
-            self.direct = not self._batch
+            self.direct = not self._batch and self._hook is None
 
     def hold(self, stream: Stream, tail: bytes, kind: str, cause: OSError | None) -> int | None:
         """Keep a record that cannot be written now in memory, or say that it is not kept.
@@ -290,15 +303,17 @@ class RunStore:
             LocalWriteError: in STRICT mode; the record was not accepted.
         """
         if cause is not None and self.mode is ErrorHandlingMode.STRICT:
-            raise write_error(cause, stream.path, f"a record of {kind}", "all earlier records")
+            raise outage.write_error(
+                cause, stream.path, f"a record of {kind}", "all earlier records"
+            )
         self.direct = False
         self._cause = cause = cause or self._cause
         held = self._waiting.hold(stream, tail, kind) or self._hold_after_drain(stream, tail, kind)
         if not held:
             self._refuse(kind, stream.path, cause)
         elif self._outage.count("waiting"):
-            kept = f"{_records(len(self._waiting))} in memory; earlier ones are on disk"
-            handle_error(write_error(cause, stream.path, f"a record of {kind}", kept),
+            kept = f"{outage.records_wait(len(self._waiting))} in memory; earlier ones are on disk"
+            handle_error(outage.write_error(cause, stream.path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
         return None
 
@@ -316,7 +331,7 @@ class RunStore:
         if self._outage.count("refused") or self.mode is ErrorHandlingMode.STRICT:
             kept = (f"earlier records; {len(self._waiting)} wait in memory; this one and "
                     f"{self._outage.total('refused') - 1} before it are not kept")  # fmt: skip
-            handle_error(write_error(cause, path, f"a record of {kind}", kept),
+            handle_error(outage.write_error(cause, path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
 
     def _write_gathered(self) -> None:
@@ -324,8 +339,8 @@ class RunStore:
         try:
             self._drain(now=True)
         except OSError as error:
-            kept = f"{_records(len(self._waiting))} in memory"
-            self._deferred = write_error(error, self.folder, "gathered records", kept)
+            kept = f"{outage.records_wait(len(self._waiting))} in memory"
+            self._deferred = outage.write_error(error, self.folder, "gathered records", kept)
 
     def _raise_deferred(self) -> None:
         error, self._deferred = self._deferred, None
@@ -349,19 +364,6 @@ class RunStore:
         }
         return Ledger(streams, self._lost)
 
-    def _report_waiting(self) -> None:
-        waiting = len(self._waiting)
-        handle_error(
-            DataLossError(
-                f"{waiting} records are still not written to {self.folder}",
-                context={"path": str(self.folder), "count": waiting},
-                kept="they wait in memory",
-                hint="Make the disk writable; they are written at the next call, flush() or close",
-            ),
-            "flushing",
-            self.mode,
-        )
-
     def _attempt(self, what: str, step: Callable[[], None]) -> None:
         try:
             step()
@@ -372,7 +374,7 @@ class RunStore:
     def _handle(self, problem: Exception, what: str) -> None:
         if isinstance(problem, OSError) and not isinstance(problem, DataLossError):
             kept = "all accepted records; only summaries for other tools are out of date"
-            problem = write_error(problem, self.folder, what, kept)
+            problem = outage.write_error(problem, self.folder, what, kept)
         handle_error(problem, f"writing {what}", self.mode)
 
     @contextmanager
@@ -381,7 +383,7 @@ class RunStore:
         try:
             yield
         except OSError as error:
-            raise write_error(error, path, what, "everything as it was") from error
+            raise outage.write_error(error, path, what, "everything as it was") from error
 
     # -- fork ------------------------------------------------------------------------------------
 
@@ -391,9 +393,6 @@ class RunStore:
         self._flusher.reset_after_fork()
         self.document.detach_after_fork()
         self.params.stored = 0
-        self.direct = not self._batch
+        self._hook = self.on_child_write
+        self.direct = not self._batch and self._hook is None
         self._refused = Counter()
-
-
-def _records(count: int) -> str:
-    return "1 record waits" if count == 1 else f"{count} records wait"
