@@ -184,8 +184,8 @@ TABLE: Final = (
     ),
     Flag(
         "MLD005", "values_checked", 3,
-        "A buffered value that is no number is skipped; of two parameters with one name, or a "
-        "track's time that is not finite, one is taken somehow",
+        "A buffered value that is no number is skipped; of two parameters with one name the last "
+        "is taken",
         "Each raises at the call, and nothing is changed",
         (
             Api("MetricBuilder.buffer", "skips what is no number", ("InvalidValueError",),
