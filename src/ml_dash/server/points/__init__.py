@@ -2,7 +2,7 @@
 
     batch = points.prepare([{"loss": 0.5}])  # outside of the transaction: the work
     with database.write() as connection:
-        appended = points.append(connection, series_id, batch)  # two rows, whatever the batch's size
+        appended = points.append(connection, series_id, batch)  # two rows, any size
     compaction = Compaction(database); compaction.start()      # one thread in each process
     if appended.due: compaction.wake()
 
@@ -30,6 +30,7 @@ from ml_dash.server.points.series import (
 from ml_dash.server.points.worker import Compaction
 
 __all__ = [
-    "CHUNK_POINTS", "Appended", "Batch", "Chart", "Compaction", "Point", "Stats", "append", "buffered", "chunk",
-    "compact", "downsampled", "due_series", "prepare", "remove", "stats", "window",
+    "CHUNK_POINTS", "Appended", "Batch", "Chart", "Compaction", "Point", "Stats", "append",
+    "buffered", "chunk", "compact", "downsampled", "due_series", "prepare", "remove", "stats",
+    "window",
 ]  # fmt: skip
