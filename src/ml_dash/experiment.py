@@ -11,30 +11,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ml_dash import _arguments as arguments
 from ml_dash import _lifetime
 from ml_dash._arguments import OperationMode
-from ml_dash._base import console, deprecate
-from ml_dash._base.clock import stamp
+from ml_dash._base import deprecate
 from ml_dash._base.policy import (
     ErrorHandlingMode,
     add_note,
-    handle_error,
     log_error,
 )
 from ml_dash._base.settings import Settings
 from ml_dash._delivering import Delivered, OnError, courier
 from ml_dash._deprecations import RunUses
 from ml_dash._identity import RunIdentity, WhileOpen
+from ml_dash._logging import Logging
 from ml_dash._record import prefix as prefixes
-from ml_dash._store.logs import LogStore
 from ml_dash._times import RunTimes
 from ml_dash.buffer import BackgroundBufferManager, BufferConfig
 from ml_dash.exceptions import (
-    ConsoleEchoError,
     MLDashError,
     RunOpenError,
     WriteProtectedError,
 )
 from ml_dash.files import BindrsBuilder, FilesAccessor
-from ml_dash.log import LogBuilder, LogLevel
+from ml_dash.log import LogBuilder
 from ml_dash.metric import MetricsManager
 from ml_dash.params import ParametersBuilder
 from ml_dash.run import RUN, require_open, requires_open
@@ -50,7 +47,7 @@ _log = logging.getLogger("ml_dash")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Experiment(Delivered, RunIdentity):
+class Experiment(Delivered, Logging, RunIdentity):
     """One experiment: parameters, metrics, logs, tracks and files of a run, in a folder.
 
     Everything a call accepts is on disk when the call returns.
@@ -203,34 +200,6 @@ class Experiment(Delivered, RunIdentity):
         """Return a collection of files by its name."""
         return BindrsBuilder(self, name)
 
-    @requires_open
-    def log(
-        self,
-        message: str | None = None,
-        level: str | None = None,
-        metadata: dict[str, Any] | None = None,
-        **extra_metadata: Any,
-    ) -> LogBuilder | None:
-        """Write a log line, to disk and to the console.
-
-        Args:
-            message: The text. Without one, a builder is returned (deprecated: use ``logs``).
-            level: ``info`` (default), ``warn``, ``error``, ``debug`` or ``fatal``.
-            metadata: Facts beside the text.
-            **extra_metadata: More of them; they win over ``metadata``.
-
-        Raises:
-            InvalidValueError: the level is unknown; nothing was written.
-            SerializationError: a value has no JSON form; nothing was written.
-            UsageError: there is no message, from 0.9 on.
-        """
-        facts = {**(metadata or {}), **extra_metadata}
-        if message is None:
-            arguments.no_message(self._rules)
-            return LogBuilder(self, facts)
-        self._write_log(level or LogLevel.INFO.value, message, facts)
-        return None
-
     # -- writing ---------------------------------------------------------------------------------
 
     @property
@@ -255,20 +224,6 @@ class Experiment(Delivered, RunIdentity):
                 f"The run {self.run.prefix!r} is write-protected",
                 hint="Open it without _write_protected=True to change it",
             )
-
-    def _write_log(self, level: str, message: Any, metadata: dict[str, Any]) -> None:
-        if not self._is_open:
-            require_open(self)
-        name = LogLevel.validate(level)
-        tail = LogStore.encode(name, message, stamp(), metadata)
-        store = self._run_store
-        store.write(store.logs.stream, tail, "logs")
-        if self._echo:
-            # Stored first: a console that takes no text costs nothing but its copy.
-            try:
-                console.echo(name, message, metadata)
-            except ConsoleEchoError as error:
-                handle_error(error, "printing a log line", self._mode)
 
     def _run_store_for_writing(self) -> RunStore:
         if not self._is_open:

@@ -269,10 +269,11 @@ def test_a_plain_script_sees_warnings_and_logs(tmp_path: Path) -> None:
         "    exp.metrics('m').buffer(a='word')\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
-    first, quoted = done.stderr.splitlines()
+    first, quoted, at_close = done.stderr.splitlines()
     assert first.startswith(f"{script}:3: MLDashDeprecationWarning: MLD005 (values_checked): ")
     assert "The value of 'a'" in first
     assert quoted.strip() == "exp.metrics('m').buffer(a='word')"
+    assert at_close.startswith("1 line of code got behaviour that changes in 0.9 (1 call; MLD005)")
 
 
 def test_damage_is_logged_not_raised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
