@@ -46,6 +46,7 @@ class Account:
             delivered=cursor.delivered,
             pending=accepted - cursor.number,
             rejected=dict(rejected),
+            discarded=cursor.discarded,
             size_bytes=cursor.size_bytes,
             retries=cursor.retries,
             maybe_duplicated=cursor.maybe_duplicated,

@@ -34,7 +34,7 @@ class InFlight:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The account of one stream: ``number == delivered + rejected``.
+    """The account of one stream: ``number == delivered + rejected + discarded``.
 
     Attributes:
         name: The stream.
@@ -42,6 +42,7 @@ class Cursor:
         number: How many records that is.
         delivered: How many of them the server has.
         rejected: How many of them are kept aside.
+        discarded: How many of them were kept aside, and then let go by the user.
         size_bytes: Bytes of the delivered records.
         retries: How often a batch was sent again.
         maybe_duplicated: Records that a server without idempotency keys may have twice.
@@ -54,6 +55,7 @@ class Cursor:
     number: int = 0
     delivered: int = 0
     rejected: int = 0
+    discarded: int = 0
     size_bytes: int = 0
     retries: int = 0
     maybe_duplicated: int = 0
@@ -108,7 +110,7 @@ def parsed(path: Path, data: bytes) -> Cursor:
         known = {each.name for each in fields(Cursor)}
         cursor = Cursor(**{name: value for name, value in found.items() if name in known},
                         in_flight=None if batch is None else InFlight(**batch))  # fmt: skip
-        sound = cursor.number == cursor.delivered + cursor.rejected
+        sound = cursor.number == cursor.delivered + cursor.rejected + cursor.discarded
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, cause=error) from error
     if not sound:

@@ -62,7 +62,7 @@ class Lane:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
-        self._sink = sink
+        self.sink = sink
         self._cursors = cursors
         self._rejected = rejected
         self._run_key = run_key
@@ -111,7 +111,7 @@ class Lane:
             named = self._named()
             if named is None:
                 return None
-            return self._settle(named, self._sink.send(named))
+            return self._settle(named, self.sink.send(named))
         except MLDashError as error:
             return self._halt(Halt(error, whole_run=False))
         except OSError as error:

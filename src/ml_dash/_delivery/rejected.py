@@ -39,7 +39,7 @@ class Rejected:
         self._stream.append(codec.encode({
             "stream": stream, "number": number, "time": stamp(), "code": error.code,
             "status": error.context.get("status"), "reason": error.message,
-            "record": line.decode("utf-8", "backslashreplace"),
+            "record": line.decode("utf-8", "replace"),
         }))  # fmt: skip
         self._known.add((stream, number))
 

@@ -9,13 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StreamReport:
-    """The account of one stream: ``accepted == delivered + pending + rejected``, always.
+    """The account of one stream: ``accepted`` is the sum of the next four, always.
 
     Attributes:
         accepted: Records that the run's folder holds.
         delivered: Records that the server has confirmed.
         pending: Records that are still to be sent.
         rejected: How many were refused for good and are kept in ``rejected.jsonl``, by reason.
+        discarded: How many of the refused ones the user has let go.
         size_bytes: Bytes of the delivered records, as stored.
         retries: How often a batch was sent again.
         maybe_duplicated: Records that a server without idempotency keys may have twice.
@@ -27,6 +28,7 @@ class StreamReport:
     delivered: int = 0
     pending: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
+    discarded: int = 0
     size_bytes: int = 0
     retries: int = 0
     maybe_duplicated: int = 0

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from ml_dash._base.settings import SPOOL_MAX_BYTES
@@ -339,6 +339,14 @@ class RunDelivery:
         self.rejected.close()
         self._uploaded.close()
 
-    def lanes(self) -> Iterator[Lane]:
-        """Yield the lanes."""
-        yield from self._lanes
+    def find(self) -> None:
+        """Take up streams that were begun since the last look.
+
+        Raises:
+            OSError: the run's folder cannot be read.
+        """
+        self._lanes.find()
+
+    def lane(self, stream: str) -> Lane:
+        """Return the lane of a stream."""
+        return self._lanes[stream]

@@ -1,0 +1,58 @@
+"""``ml-dash status``: what each run has delivered, and what it still owes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ml_dash._delivery.bulk import opened
+from ml_dash._delivery.prune import is_written
+from ml_dash._delivery.report import DeliveryReport
+from ml_dash.cli_commands._runs import PARTLY, owing
+from ml_dash.exceptions import MLDashError
+
+
+@click.command("status")
+@click.argument("roots", nargs=-1, metavar="[ROOT ...]",
+                type=click.Path(exists=True, path_type=Path))  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+def command(roots: tuple[Path, ...], as_json: bool) -> int:
+    """Print what each run under ROOT has delivered, and what it still owes.
+
+    ROOT is a folder of runs, or a run; .dash and the spool when there is none. No server is asked.
+    Exits with 3 when something is still owed or was rejected.
+    """
+    rows: list[dict[str, Any]] = []
+    broken = False
+    for run, folder in owing(roots):
+        try:
+            with opened(run, folder) as delivery:
+                report = delivery.report()
+        except (MLDashError, OSError) as error:
+            click.echo(f"{run}: {error}", err=True)
+            broken = True
+            continue
+        rows.append({"run": str(run), "written": is_written(run), **report.as_dict()})
+        if not as_json:
+            _show(run, report)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    elif not rows and not broken:
+        click.echo("No run there is to be delivered to a server.")
+    owed = broken or any(row["pending"] or row["rejected"] for row in rows)
+    return PARTLY if owed else 0
+
+
+def _show(run: Path, report: DeliveryReport) -> None:
+    click.echo(f"{run}\n  {report}" + (", still being written" if is_written(run) else ""))
+    for name, stream in sorted(report.streams.items()):
+        rejected = sum(stream.rejected.values())
+        if stream.pending or rejected:
+            words = ", ".join(f"{count} {why}" for why, count in stream.rejected.items())
+            click.echo(
+                f"  {name}: accepted {stream.accepted}, delivered {stream.delivered}, pending "
+                f"{stream.pending}, rejected {rejected}" + (f" ({words})" if words else "")
+            )

@@ -1,0 +1,77 @@
+"""``ml-dash sync``: deliver what runs still owe to their servers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from ml_dash._base import console
+from ml_dash._delivery.bulk import Outcome, Synced, sync
+from ml_dash._delivery.report import DeliveryReport
+from ml_dash._delivery.target import TargetFolder
+from ml_dash.cli_commands._runs import PARTLY, owing
+from ml_dash.exceptions import MLDashError
+
+_SHOW_EVERY_S = 0.2
+_GOOD = frozenset({Outcome.DELIVERED})
+
+
+@click.command("sync")
+@click.argument("roots", nargs=-1, metavar="[ROOT ...]",
+                type=click.Path(exists=True, path_type=Path))  # fmt: skip
+@click.option("--live", is_flag=True, help="Also runs that are still being written.")
+@click.option("--timeout", "patience_s", type=click.FloatRange(0), default=60.0, show_default=True,
+              metavar="SECONDS", help="How long to go on without any success.")  # fmt: skip
+def command(roots: tuple[Path, ...], live: bool, patience_s: float) -> int:
+    """Deliver everything that any run under ROOT still owes to its server.
+
+    ROOT is a folder of runs, or a run; .dash and the spool when there is none. Crashed, offline and
+    halted runs are finished; nothing is delivered twice. Exits with 3 when something is still owed
+    or was rejected.
+    """
+    outcomes = [_deliver(run, folder, live, patience_s) for run, folder in owing(roots)]
+    if not outcomes:
+        click.echo("No run there is to be delivered to a server.")
+    return PARTLY if any(outcome not in _GOOD for outcome in outcomes) else 0
+
+
+def _deliver(run: Path, folder: TargetFolder, live: bool, patience_s: float) -> Outcome | None:
+    try:
+        with console.progress(f"Delivering {run.name}", 0) as advance:
+            done = sync(run, folder, live=live, patience_s=patience_s, seen=_Shown(advance))
+    except (MLDashError, OSError) as error:
+        click.echo(f"{run}: {error}", err=True)
+        return None
+    click.echo(_line(done))
+    return done.outcome
+
+
+class _Shown:
+    """Shows progress now and then: the account costs a look at each stream."""
+
+    def __init__(self, advance: console.Advance) -> None:
+        self._advance = advance
+        self._delivered: int | None = None
+        self._next_s = 0.0
+
+    def __call__(self, report: DeliveryReport) -> None:
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + _SHOW_EVERY_S
+            before = report.delivered if self._delivered is None else self._delivered
+            self._advance(report.delivered - before)
+            self._delivered = report.delivered
+
+
+def _line(done: Synced) -> str:
+    report = done.report
+    text = f"{done.run}: {done.outcome.value}"
+    if done.outcome not in (Outcome.BUSY, Outcome.LIVE):
+        text += f" ({report.delivered} of {report.accepted} records at {report.url}"
+        text += f", {report.pending} pending" if report.pending else ""
+        text += f", {report.rejected} rejected" if report.rejected else ""
+        text += ")"
+    if report.halted or (report.pending and report.last_error):
+        text += f"\n  {report.halted or report.last_error}"
+    return text + ("\n  the spooled copy is removed" if done.pruned else "")

@@ -1,0 +1,91 @@
+"""The commands about delivery, as a user runs them, against a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ml_dash import Experiment
+from tests.cli.conftest import Run
+from tests.delivery.loopback import TOKEN, Loopback, serving
+
+OWED = 3
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    """Return a server that runs until the test ends."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def offline(server: Loopback, tmp_path: Path) -> Path:
+    """Return the folder of a run that owes everything."""
+    exp = Experiment("alice/vision/first", dash_url=server.url, dash_root=tmp_path / ".dash",
+                     offline=True, echo=False)  # fmt: skip
+    with exp.run:
+        for number in range(5):
+            exp.log(f"line {number}")
+        exp.params.set(lr=0.1)
+    return exp.folder
+
+
+def test_sync_delivers_what_is_owed(ml_dash: Run, server: Loopback, offline: Path) -> None:
+    """Status counts what is owed, sync delivers it, and both say with their code how it stands."""
+    before = ml_dash("status", "--json")
+    assert before.returncode == OWED
+    (row,) = json.loads(before.stdout)
+    assert (row["accepted"], row["pending"]) == (8, 8)
+    synced = ml_dash("sync", ML_DASH_TOKEN=TOKEN)
+    assert (synced.returncode, synced.stderr) == (0, "")
+    assert "delivered (8 of 8 records" in synced.stdout
+    assert [line["message"] for line in server.run.logs] == [f"line {n}" for n in range(5)]
+    assert server.run.statuses[-1] == "COMPLETED"
+    assert ml_dash("status", str(offline)).returncode == 0
+    assert ml_dash("sync", str(offline), ML_DASH_TOKEN=TOKEN).returncode == 0
+    assert len(server.run.logs) == 5
+
+
+def test_sync_without_a_token(ml_dash: Run, server: Loopback, offline: Path) -> None:
+    """A refused token is said once, with what to do; everything stays owed."""
+    done = ml_dash("sync", ML_DASH_TOKEN="another")
+    assert done.returncode == OWED
+    assert "401" in done.stdout
+    assert "ml-dash login" in done.stdout
+    assert ml_dash("sync", ML_DASH_TOKEN=TOKEN).returncode == 0
+
+
+def test_sync_where_there_is_nothing(ml_dash: Run) -> None:
+    """A folder without runs owes nothing."""
+    done = ml_dash("sync")
+    assert (done.returncode, done.stdout) == (0, "No run there is to be delivered to a server.\n")
+
+
+def test_rejected_records_can_be_seen_and_mended(
+    ml_dash: Run, server: Loopback, offline: Path
+) -> None:
+    """A refused record is listed with the server's words; once it is taken it is delivered."""
+    server.refuses = lambda record: record.get("message") in ("line 2", "line 3")
+    assert ml_dash("sync", ML_DASH_TOKEN=TOKEN).returncode == OWED
+    listed = ml_dash("rejected", "list")
+    assert listed.returncode == OWED
+    assert "logs #2" in listed.stdout
+    assert "one of these records is poisoned" in listed.stdout
+    exported = ml_dash("rejected", "export").stdout.splitlines()
+    assert [json.loads(json.loads(line)["record"])["message"] for line in exported] == [
+        "line 2", "line 3",
+    ]  # fmt: skip
+    server.refuses = lambda record: record.get("message") == "line 3"
+    again = ml_dash("rejected", "retry", ML_DASH_TOKEN=TOKEN)
+    assert (again.returncode, "1 taken, 1 refused again" in again.stdout) == (OWED, True)
+    assert [line["message"] for line in server.run.logs][-1] == "line 2"
+    (row,) = json.loads(ml_dash("status", "--json").stdout)
+    assert (row["delivered"], row["rejected"]) == (7, 1)
+    assert ml_dash("rejected", "discard", "--yes").returncode == 0
+    (row,) = json.loads(ml_dash("status", "--json").stdout)
+    assert (row["delivered"], row["rejected"], row["streams"]["logs"]["discarded"]) == (7, 0, 1)
+    assert ml_dash("rejected", "list").returncode == 0
