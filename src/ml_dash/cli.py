@@ -19,9 +19,9 @@ from ml_dash.exceptions import MLDashError
 
 COMMANDS: Final = {
     "demo": "Train a small model on real data, record it, and read it back.",
-    "migrate": "See what changes on the way to 1.0, and which of your code meets it.",
+    "migrate": "See what changes until 1.0, and which of your code meets it.",
     "rejected": "See, send again, export or discard records that a server refused.",
-    "status": "Print what each run has delivered to its server, and what it still owes.",
+    "status": "Print what each run has delivered, and what it still owes.",
     "sync": "Deliver everything that runs still owe to their servers.",
     "version": "Print the version of ml-dash and of Python.",
 }
