@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from ml_dash import _arguments as arguments
 from ml_dash._base import console
@@ -14,11 +15,18 @@ from ml_dash.exceptions import ConsoleEchoError
 from ml_dash.log import LogBuilder, LogLevel
 from ml_dash.run import require_open, requires_open
 
+F = TypeVar("F")
+
 if TYPE_CHECKING:
     from typing_extensions import deprecated
 
     from ml_dash._store.run_store import RunStore
     from ml_dash.experiment import Experiment
+else:
+
+    def deprecated(_message: str) -> Callable[[F], F]:
+        """Do nothing: typing_extensions takes longer to import than all of this module."""
+        return lambda func: func
 
 
 class Logging:
@@ -29,29 +37,29 @@ class Logging:
     _mode: ErrorHandlingMode
     _rules: Rules
 
-    if TYPE_CHECKING:  # importing typing_extensions costs more than all of this module
+    if TYPE_CHECKING:
 
         @property
         def _run_store(self) -> RunStore: ...
 
-        @overload
-        def log(
-            self,
-            message: str,
-            level: str | None = None,
-            metadata: dict[str, Any] | None = None,
-            **extra_metadata: Any,
-        ) -> None: ...
+    @overload
+    def log(
+        self,
+        message: str,
+        level: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        **extra_metadata: Any,
+    ) -> None: ...
 
-        @overload
-        @deprecated("MLD006: log() without a message ends with 0.9; use exp.logs.info(...)")
-        def log(
-            self,
-            message: None = None,
-            level: str | None = None,
-            metadata: dict[str, Any] | None = None,
-            **extra_metadata: Any,
-        ) -> LogBuilder: ...
+    @overload
+    @deprecated("MLD006: log() without a message ends with 0.9; use exp.logs.info(...)")
+    def log(
+        self,
+        message: None = None,
+        level: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        **extra_metadata: Any,
+    ) -> LogBuilder: ...
 
     @changes("Experiment.log")
     @requires_open
