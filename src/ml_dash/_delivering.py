@@ -6,11 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import console
-from ml_dash._base.policy import ErrorHandlingMode, handle_error, log_error, recording
+from ml_dash._base.policy import (
+    ErrorHandlingMode,
+    failure_of,
+    handle_error,
+    log_error,
+    recording,
+)
 from ml_dash._base.settings import DeliverySettings
 from ml_dash.exceptions import (
     DeliveryTimeoutError,
@@ -228,19 +235,16 @@ class Courier:
 
     # -- end -------------------------------------------------------------------------------------
 
-    def finish(self) -> list[MLDashError]:
+    def finish(self) -> list[Exception]:
         """Deliver what is left, as far as there is patience, and say what became of all.
 
         Returns:
             What is to be raised, by the error mode.
         """
-        shipper = self._shipper
-        try:
-            if shipper is not None:
-                self._finish(shipper)
-        except MLDashError as error:
-            return [error]
-        return []
+        if self._shipper is None:
+            return []
+        failure = failure_of(partial(self._finish, self._shipper))
+        return [] if failure is None else [failure]
 
     def _finish(self, shipper: Shipper) -> None:
         deferred: MLDashError | None = None

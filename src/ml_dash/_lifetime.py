@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Protocol
 
-from ml_dash._base.policy import recording
+from ml_dash._base.policy import failure_of, handle_errors
 
 COMPLETED, FAILED, CANCELLED = "COMPLETED", "FAILED", "CANCELLED"
 
@@ -61,9 +63,15 @@ def _at_exit() -> None:
         return
     # The interpreter keeps an exception that nobody caught here before it runs exit hooks.
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    for run in reversed(list(_open.values())):
-        with recording("closing a run at exit"):
-            run._close(FAILED if error is not None else COMPLETED, error)
+    status = FAILED if error is not None else COMPLETED
+    _each_of_the_open(lambda run: run._close(status, error), "closing a run at exit")
+
+
+def _each_of_the_open(end: Callable[[Closeable], None], doing: str) -> None:
+    """End every open run, the latest first, whatever the others meet; then tell what they met."""
+    runs = reversed(list(_open.values()))
+    failures = [failure_of(partial(end, run)) for run in runs]
+    handle_errors([(failure, doing) for failure in failures if failure is not None])
 
 
 def _watch_sigterm() -> None:
@@ -90,9 +98,9 @@ def _on_sigterm(signum: int, _frame: FrameType | None) -> None:
     try:
         if _owner == os.getpid():
             error = {"type": "SIGTERM", "message": "the process was terminated by a signal"}
-            for run in reversed(list(_open.values())):
-                with recording("closing a run at termination"):
-                    run._terminate(CANCELLED, error)
+            _each_of_the_open(
+                lambda run: run._terminate(CANCELLED, error), "closing a run at termination"
+            )
     finally:
         signal.signal(signum, signal.SIG_DFL)
         os.kill(os.getpid(), signum)

@@ -14,8 +14,9 @@ from ml_dash._arguments import OperationMode
 from ml_dash._base import deprecate
 from ml_dash._base.policy import (
     ErrorHandlingMode,
-    add_note,
-    log_error,
+    failure_of,
+    note_beside,
+    raise_first,
 )
 from ml_dash._base.settings import Settings
 from ml_dash._delivering import Delivered, OnError, courier
@@ -26,7 +27,6 @@ from ml_dash._record import prefix as prefixes
 from ml_dash._times import RunTimes
 from ml_dash.buffer import BackgroundBufferManager, BufferConfig
 from ml_dash.exceptions import (
-    MLDashError,
     RunOpenError,
     WriteProtectedError,
 )
@@ -268,30 +268,21 @@ class Experiment(Delivered, Logging, RunIdentity):
     def _close(self, status: str, error: BaseException | None = None) -> None:
         if not self._is_open or self._store is None:
             return
-        problems: list[MLDashError] = []
-        for step in (
+        steps = (
             functools.partial(self._metrics_manager._close, error),
             functools.partial(self._store.close, status, _lifetime.describe(error)),
-        ):
-            try:
-                step()
-            except MLDashError as problem:
-                problems.append(problem)
+        )
+        problems = [problem for problem in map(failure_of, steps) if problem is not None]
         self._is_open, self._was_closed = False, True
         self._session = None
         self.__dict__.pop("metrics", None)
         _lifetime.closed(self)
         self._uses.close()
         problems += [] if self._courier is None else self._courier.finish()
-        if problems:
-            self._report_close(problems[0], error)
-
-    def _report_close(self, problem: MLDashError, error: BaseException | None) -> None:
-        """Raise what closing met, unless an exception is on its way already."""
         if error is None:
-            raise problem
-        log_error(problem, "closing the run")
-        add_note(error, f"ml-dash, closing the run: {problem}")
+            raise_first(problems)
+        else:
+            note_beside(error, problems, "closing the run")
 
     def _terminate(self, status: str, error: dict[str, str]) -> None:
         """End from a signal handler: fully if no lock is held by what it interrupted."""

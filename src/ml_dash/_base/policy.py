@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 from ml_dash import exceptions as errors
@@ -186,8 +187,43 @@ def recording(context: str, mode: str | ErrorHandlingMode | None = None) -> Iter
         handle_error(error, context, mode)
 
 
+def handle_errors(
+    met: Iterable[tuple[BaseException, str]], mode: str | ErrorHandlingMode | None = None
+) -> None:
+    """Decide about each of several errors before any of them is raised.
+
+    Args:
+        met: What happened, and what was being done; see :func:`handle_error`.
+        mode: The error mode of the run.
+
+    Raises:
+        Exception: the first that has to be; the others are logged, and noted beside it.
+    """
+    decided = (failure_of(partial(handle_error, error, doing, mode)) for error, doing in met)
+    raise_first([failure for failure in decided if failure is not None])
+
+
+def raise_first(failures: Sequence[Exception]) -> None:
+    """Raise the first of several errors, if there is one; none of the others is lost.
+
+    Raises:
+        Exception: the first; the others are logged, and noted beside it.
+    """
+    if failures:
+        note_beside(failures[0], failures[1:], "going on")
+        raise failures[0]
+
+
+def note_beside(error: BaseException, others: Sequence[Exception], doing: str) -> None:
+    """Log other errors and note them beside an exception that is on its way."""
+    for other in others:
+        if not isinstance(other, Warning):  # what was warned of is in the log already
+            log_error(other, doing)
+        add_note(error, f"ml-dash, {doing}: {other}")
+
+
 def failure_of(step: Callable[[], object]) -> Exception | None:
-    """Run a step of a background thread and return what it raised, for the thread to survive.
+    """Run a step and return what it raised, for other steps, or a background thread, to go on.
 
     Nothing is hidden: whoever calls this tells what it gets.
     """

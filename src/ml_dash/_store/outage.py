@@ -6,9 +6,10 @@ import errno
 import logging
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
-from ml_dash.exceptions import DataLossError, LocalWriteError, ShutdownIncompleteError
+from ml_dash.exceptions import LocalWriteError, ShutdownIncompleteError
 
 _log = logging.getLogger("ml_dash.store")
 
@@ -42,30 +43,33 @@ def write_error(error: OSError, path: Path, what: str, kept: str) -> LocalWriteE
     )
 
 
-def lost_error(left: int, by_kind: dict[str, int], folder: Path) -> ShutdownIncompleteError:
-    """Make the typed error for records that are lost with their process."""
+def still_waiting(counts: Counter[str], folder: Path, refusal: Exception) -> LocalWriteError:
+    """Make the error of a flush that could not write everything."""
+    cause = refusal.__cause__ if isinstance(refusal.__cause__, OSError) else OSError()
+    error = write_error(cause, folder, f"{counted(counts.total(), 'record')} from memory", "")
+    error.context |= _where(counts, folder)
+    error.kept = "they wait in memory"
+    return error
+
+
+def left_behind(counts: Counter[str], folder: Path) -> ShutdownIncompleteError:
+    """Make the error of a close that could not write everything."""
     return ShutdownIncompleteError(
-        f"{left} accepted records could not be written to {folder} before the run closed; they "
-        "are lost when this process ends",
-        context={"path": str(folder), "count": left, "by_kind": by_kind},
+        f"{counted(counts.total(), 'accepted record')} could not be written to {folder} before "
+        "the run closed; what cannot be written is lost when this process ends",
+        context=_where(counts, folder),
         kept="everything accepted before the disk refused is in the folder",
         hint="Make the disk writable and call flush() on this run before the process ends",
     )
 
 
-def waiting_error(waiting: int, folder: Path) -> DataLossError:
-    """Make the typed error for records that a flush could not write."""
-    return DataLossError(
-        f"{waiting} records are still not written to {folder}",
-        context={"path": str(folder), "count": waiting},
-        kept="they wait in memory",
-        hint="Make the disk writable; they are written at the next call, flush() or close",
-    )
+def _where(counts: Counter[str], folder: Path) -> dict[str, object]:
+    return {"path": str(folder), "count": counts.total(), "by_kind": dict(+counts)}
 
 
-def records_wait(count: int) -> str:
-    """Say how many records wait."""
-    return "1 record waits" if count == 1 else f"{count} records wait"
+def counted(number: int, what: str) -> str:
+    """Say how many there are of something, as in "1 record" and "2 records"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class Outage:
@@ -90,10 +94,10 @@ class Outage:
         """Say that writing works again."""
         if self._counts:
             _log.warning(
-                "Writing to %s works again after %.1f s; %d records that waited are on disk",
+                "Writing to %s works again after %.1f s; %s that waited are on disk",
                 folder,
                 time.monotonic() - self._began_at,
-                written,
+                counted(written, "record"),
                 extra={"ml_dash_written": written, "ml_dash_pid": os.getpid()},
             )
         self._counts = {}

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ml_dash._base.fork import reset_in_child
-from ml_dash._base.policy import ErrorHandlingMode, handle_error
+from ml_dash._base.policy import ErrorHandlingMode, failure_of, handle_error, handle_errors
 from ml_dash._base.settings import Settings
-from ml_dash._store import outage
+from ml_dash._store import outage, steps
 from ml_dash._store.files import FileStore
 from ml_dash._store.flusher import Flusher
 from ml_dash._store.journal import Journal
@@ -25,10 +26,11 @@ from ml_dash._store.metrics import MetricStores
 from ml_dash._store.params import ParamStore
 from ml_dash._store.points import PointStream
 from ml_dash._store.status import Description, RunDocument
+from ml_dash._store.steps import Problem, Step
 from ml_dash._store.stream import Stream
 from ml_dash._store.tracks import MERGE_AT_BYTES, TrackStores
 from ml_dash._store.waiting import Waiting
-from ml_dash.exceptions import DataLossError, LocalWriteError
+from ml_dash.exceptions import MLDashError
 
 _LOCK_PATIENCE_S = 0.05
 _log = logging.getLogger("ml_dash.store")
@@ -57,6 +59,7 @@ class RunStore:
         durable = settings.durability == "fsync"
         self.folder = run_folder(root, segments)
         self.mode = mode
+        self._strict = mode is ErrorHandlingMode.STRICT
         self.journal = Journal(self.folder / JOURNAL, durable=durable)
         self.document = RunDocument(self.folder, self.journal, durable=durable)
         self.params = ParamStore(self.folder, self.journal, durable=durable)
@@ -70,10 +73,11 @@ class RunStore:
         self._refused: Counter[str] = Counter()
         self._cause = OSError(0, "the disk refuses writes")
         self._lost = 0
+        self._merge_at: defaultdict[str, int] = defaultdict(lambda: MERGE_AT_BYTES)
         self._batch = settings.durability == "batch"
         self.direct = not self._batch
         self._flusher = Flusher(self._write_gathered)
-        self._deferred: LocalWriteError | None = None
+        self._deferred: Exception | None = None
         self._hook: Callable[[], object] | None = None
         self._full: OSError | None = None
         self.on_child_write: Callable[[], object] | None = None
@@ -120,16 +124,9 @@ class RunStore:
         """Write all that waits, merge the tracks and bring the snapshots up to date.
 
         Raises:
-            MLDashError: by the error mode, what could not be written.
+            MLDashError: by the error mode, what could not be written, after all was tried.
         """
-        self._attempt("what waits", lambda: self._drain(now=True))
-        if self._waiting:
-            self._handle(outage.waiting_error(len(self._waiting), self.folder), "what waits")
-        for track in self.tracks.written():
-            self._attempt(f"track {track.topic!r}", track.flush)
-        for flush in self._snapshots():
-            self._attempt("the snapshots", flush)
-        self._raise_deferred()
+        handle_errors(self._flushed(), self.mode)
 
     def flush_track(self, topic: str) -> None:
         """Write what waits and merge one track.
@@ -137,14 +134,27 @@ class RunStore:
         Raises:
             MLDashError: by the error mode, what could not be written.
         """
-        self._attempt("what waits", lambda: self._drain(now=True))
-        self._attempt(f"track {topic!r}", lambda: self.tracks.writer(topic).merge())
+        merge = (f"track {topic!r}", lambda: self.tracks.writer(topic).merge())
+        handle_errors(self._flushed([merge]), self.mode)
 
-    def _snapshots(self) -> Iterator[Callable[[], None]]:
-        yield self.logs.flush
-        yield self.params.flush
-        yield self.files.flush
-        yield from (metric.flush for metric in self.metrics.written())
+    def _flushed(self, further: Iterable[Step] | None = None) -> list[Problem]:
+        """Write what waits, take further steps, by default all, and return what was met."""
+        met = self._tried([("what waits", partial(self._drain, now=True))])
+        met += self._tried(self._snapshots() if further is None else further)
+        refused = steps.refusals(met)
+        deferred, self._deferred = self._deferred, None
+        if refused and self._waiting:
+            waiting = outage.still_waiting(self._waiting.counts, self.folder, refused[0][0])
+            met.insert(0, (waiting, "flushing"))
+        elif deferred is not None and not refused:
+            met.append((deferred, "writing gathered records"))
+        return steps.folded(met)
+
+    def _snapshots(self) -> Iterator[Step]:
+        yield from ((f"track {track.topic!r}", track.flush) for track in self.tracks.written())
+        yield from (("the log counter", self.logs.flush), ("parameters.json", self.params.flush))
+        yield "the list of files", self.files.flush
+        yield from ((f"metric {m.name!r}", m.flush) for m in self.metrics.written())
 
     def close(self, status: str, error: dict[str, str] | None = None) -> None:
         """Flush, record how the run ended, and give all descriptors back.
@@ -154,16 +164,20 @@ class RunStore:
         Raises:
             MLDashError: by the error mode, after everything else was done.
         """
-        problems: list[Exception] = []
-        for step in (self.flush, self._count_lost, lambda: self._record_end(status, error)):
-            try:
-                step()
-            except (OSError, DataLossError) as problem:
-                problems.append(problem)
+        met = self._flushed()
+        self._lost = len(self._waiting)
+        if self._lost:
+            left = outage.left_behind(self._waiting.counts, self.folder)
+            met = [(left, "closing the run"), *steps.without_refusals(met)]
+        met += self._tried([("the end of the run", partial(self._record_end, status, error))])
         self._flusher.stop()
-        self._release()
-        if problems:
-            self._handle(problems[0], "the end of the run")
+        met += self._tried([("the run's files", self._release)])
+        handle_errors(met, self.mode)
+
+    def _tried(self, taken: Iterable[Step]) -> list[Problem]:
+        records = "what is on disk" if self._waiting else "all accepted records"
+        kept = f"{records}; only summaries for other tools are out of date"
+        return steps.tried(taken, self.folder, kept)
 
     def terminate(self, status: str, error: dict[str, str]) -> None:
         """Close from a signal handler: fully, unless the interrupted code holds a lock.
@@ -192,12 +206,6 @@ class RunStore:
     def _record_end(self, status: str, error: dict[str, str] | None) -> None:
         if self.opened_here:
             self.document.close(status, error)
-
-    def _count_lost(self) -> None:
-        left = len(self._waiting)
-        if left:
-            self._lost += left
-            raise outage.lost_error(left, dict(+self._waiting.counts), self.folder)
 
     def _release(self) -> None:
         for stream in self._streams():
@@ -254,8 +262,11 @@ class RunStore:
             self._refuse("tracks", self.tracks.folder, error)
             return
         self.write(track.pending if merged else track.data, line, "tracks")
-        if merged and track.pending.size_bytes >= MERGE_AT_BYTES:
-            self._attempt(f"track {topic!r}", track.merge)
+        if merged and track.pending.size_bytes >= self._merge_at[topic]:
+            # Where the disk refuses, merging is tried again when as much has been added.
+            self._merge_at[topic] = track.pending.size_bytes + MERGE_AT_BYTES
+            handle_errors(self._tried([(f"track {topic!r}", track.merge)]), self.mode)
+            self._merge_at[topic] = MERGE_AT_BYTES
 
     def before_next(self, hook: Callable[[], object]) -> None:
         """Have a function called by the next call that writes, on its thread, before it writes."""
@@ -302,17 +313,16 @@ class RunStore:
         Raises:
             LocalWriteError: in STRICT mode; the record was not accepted.
         """
-        if cause is not None and self.mode is ErrorHandlingMode.STRICT:
-            raise outage.write_error(
-                cause, stream.path, f"a record of {kind}", "all earlier records"
-            )
+        if cause is not None and self._strict:
+            kept = "all earlier records"
+            raise outage.write_error(cause, stream.path, f"a record of {kind}", kept)
         self.direct = False
         self._cause = cause = cause or self._cause
         held = self._waiting.hold(stream, tail, kind) or self._hold_after_drain(stream, tail, kind)
         if not held:
             self._refuse(kind, stream.path, cause)
         elif self._outage.count("waiting"):
-            kept = f"{outage.records_wait(len(self._waiting))} in memory; earlier ones are on disk"
+            kept = f"{self._waiting}; earlier ones are on disk"
             handle_error(outage.write_error(cause, stream.path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
         return None
@@ -328,7 +338,7 @@ class RunStore:
 
     def _refuse(self, kind: str, path: Path, cause: OSError) -> None:
         self._refused[kind] += 1
-        if self._outage.count("refused") or self.mode is ErrorHandlingMode.STRICT:
+        if self._outage.count("refused") or self._strict:
             kept = (f"earlier records; {len(self._waiting)} wait in memory; this one and "
                     f"{self._outage.total('refused') - 1} before it are not kept")  # fmt: skip
             handle_error(outage.write_error(cause, path, f"a record of {kind}", kept),
@@ -336,16 +346,16 @@ class RunStore:
 
     def _write_gathered(self) -> None:
         """Write what gathered, on the flusher's thread; an error waits for the next call."""
-        try:
-            self._drain(now=True)
-        except OSError as error:
-            kept = f"{outage.records_wait(len(self._waiting))} in memory"
-            self._deferred = outage.write_error(error, self.folder, "gathered records", kept)
+        problem = failure_of(partial(self._drain, now=True))
+        if isinstance(problem, OSError) and not isinstance(problem, MLDashError):
+            kept = str(self._waiting)
+            problem = outage.write_error(problem, self.folder, "gathered records", kept)
+        self._deferred = problem or self._deferred
 
     def _raise_deferred(self) -> None:
         error, self._deferred = self._deferred, None
-        if error is not None and self._outage.count("gathered"):
-            self._handle(error, "gathered records")
+        if error is not None and (self._strict or self._outage.count("gathered")):
+            handle_error(error, "writing gathered records", self.mode)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -362,20 +372,7 @@ class RunStore:
             kind: StreamLedger(count, self._waiting.counts[kind], self._refused[kind])
             for kind, count in stored.items()
         }
-        return Ledger(streams, self._lost)
-
-    def _attempt(self, what: str, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except OSError as error:
-            if not self._waiting or self.mode is ErrorHandlingMode.STRICT:
-                self._handle(error, what)
-
-    def _handle(self, problem: Exception, what: str) -> None:
-        if isinstance(problem, OSError) and not isinstance(problem, DataLossError):
-            kept = "all accepted records; only summaries for other tools are out of date"
-            problem = outage.write_error(problem, self.folder, what, kept)
-        handle_error(problem, f"writing {what}", self.mode)
+        return Ledger(streams, min(self._lost, len(self._waiting)))
 
     @contextmanager
     def _typed(self, what: str, path: Path) -> Iterator[None]:

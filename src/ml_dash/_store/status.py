@@ -107,13 +107,16 @@ class RunDocument:
         """
         outcome = {"status": status, "ended_at": stamp(), "error": error, "pid": os.getpid(),
                    "host": socket.gethostname(), "started_at": self._started_at}  # fmt: skip
-        with self._journal.transaction() as add:
-            add(_ENDED, outcome)
-            if self._leave() and self._content is not None:
-                content = {**self._content, **self._final()}
-                content.pop("joined", None)
-                add(_KIND, content)
-                self._write(content)
+        try:
+            with self._journal.transaction() as add:
+                add(_ENDED, outcome)
+                if self._leave() and self._content is not None:
+                    content = {**self._content, **self._final()}
+                    content.pop("joined", None)
+                    add(_KIND, content)
+                    self._write(content)
+        finally:
+            self._leave()  # who could not note its end is gone all the same
 
     def _final(self) -> dict[str, Any]:
         """Return the run's outcome: the first failure of any writer, else the last to leave."""

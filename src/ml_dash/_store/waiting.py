@@ -39,6 +39,10 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._records)
 
+    def __str__(self) -> str:
+        count = len(self)
+        return "1 record waits in memory" if count == 1 else f"{count} records wait in memory"
+
     def hold(self, stream: Stream, tail: bytes, kind: str) -> bool:
         """Take a record in; False when there is no room for it."""
         with self.lock:

@@ -1,0 +1,296 @@
+"""Each error mode while the disk refuses: what is raised, warned of, logged and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_dash import Experiment
+from ml_dash.exceptions import (
+    DataLossWarning,
+    LocalWriteError,
+    MLDashError,
+    ShutdownIncompleteError,
+)
+from tests.contract.refusing import refusing
+
+MODES = ("strict", "default", "permissive")
+TOLERANT = ("default", "permissive")
+Call = Callable[[Experiment], Any]
+
+LOGGING: dict[str, Call] = {
+    "log": lambda exp: exp.log("lost?"),
+    "logs.error": lambda exp: exp.logs.error("lost?"),
+    "metric": lambda exp: exp.metrics("m").log(n=1),
+    "metric with a time": lambda exp: exp.metrics("m").log(n=1, _ts=5),
+    "new metric": lambda exp: exp.metrics("new").log(n=1),
+    "several metrics": lambda exp: exp.metrics.log(train={"n": 1}, n=2),
+    "track": lambda exp: exp.tracks("t").append(_ts=1, n=1),
+    "new track": lambda exp: exp.tracks("new").append(_ts=1, n=1),
+}
+ASKING: dict[str, Call] = {
+    "params.set": lambda exp: exp.params.set(b=2),
+    "files.upload": lambda exp: exp.files("f").upload(__file__),
+    "files.save_text": lambda exp: exp.files("f").save_text("x", to="x.txt"),
+    "files.save_json": lambda exp: exp.files("f").save_json({"a": 1}, to="x.json"),
+}
+KINDS = ("logs", "metrics", "tracks")
+
+
+def opened(folder: Path, mode: str, **options: Any) -> Experiment:
+    """Return an open run that has one of everything."""
+    exp = Experiment("o/p/n", dash_root=folder, error_mode=mode, echo=False, **options)
+    exp.run.start()
+    exp.log("first")
+    exp.metrics("m").log(n=0)
+    exp.tracks("t").append(_ts=0, n=0)
+    exp.params.set(a=1)
+    return exp
+
+
+def counts(exp: Experiment) -> dict[str, int]:
+    """Return how many records of each kind wait."""
+    return {kind: exp.ledger().streams[kind].waiting for kind in KINDS}
+
+
+def log(exp: Experiment, points: int) -> None:
+    """Log points to one metric."""
+    for n in range(points):
+        exp.metrics("m").log(n=n)
+
+
+def line_of(call: Call) -> int:
+    """Return the line that a call of this file stands in."""
+    return call.__code__.co_firstlineno
+
+
+@pytest.mark.parametrize("name", LOGGING)
+def test_a_logging_call_raises_in_strict_mode(name: str, tmp_path: Path) -> None:
+    """At once, typed, with what was kept; nothing of it is accepted, and the next call works."""
+    exp = opened(tmp_path, "strict")
+    accepted = {kind: row.accepted for kind, row in exp.ledger().streams.items()}
+    with refusing(), pytest.raises(LocalWriteError) as caught:
+        LOGGING[name](exp)
+    assert isinstance(caught.value, OSError)
+    assert caught.value.errno == errno.EFBIG
+    assert caught.value.kept
+    assert caught.value.hint
+    assert str(exp.folder) in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert {kind: row.accepted for kind, row in exp.ledger().streams.items()} == accepted
+    LOGGING[name](exp)
+    exp.run.complete()
+    assert sum(row.accepted for row in exp.ledger().streams.values()) > sum(accepted.values())
+
+
+@pytest.mark.parametrize("mode", TOLERANT)
+@pytest.mark.parametrize("name", LOGGING)
+def test_a_logging_call_warns_in_the_other_modes(
+    name: str, mode: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One DataLossWarning at the user's line, one ERROR with its traceback; nothing is lost."""
+    exp = opened(tmp_path, mode)
+    before = {kind: exp.ledger().streams[kind].accepted for kind in KINDS}
+    with refusing(), pytest.warns(DataLossWarning) as told:
+        LOGGING[name](exp)
+    assert [(w.filename, w.lineno) for w in told] == [(__file__, line_of(LOGGING[name]))]
+    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert [(r.name, r.exc_info is not None) for r in errors] == [("ml_dash.store", True)]
+    assert errors[0].ml_dash_code == LocalWriteError.code  # type: ignore[attr-defined]
+    waiting = sum(counts(exp).values())
+    assert waiting == (2 if name == "several metrics" else 1)
+    exp.run.complete()
+    assert sum(counts(exp).values()) == 0
+    after = {kind: exp.ledger().streams[kind].stored for kind in KINDS}
+    assert sum(after.values()) == sum(before.values()) + waiting
+    assert exp.ledger().lost == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ASKING)
+def test_who_asks_for_an_effect_hears_of_its_failure(name: str, mode: str, tmp_path: Path) -> None:
+    """Raised in every mode as a typed OSError; nothing was changed, nothing waits."""
+    exp = opened(tmp_path, mode)
+    with refusing(), pytest.raises(MLDashError) as caught:
+        ASKING[name](exp)
+    assert isinstance(caught.value, OSError)
+    assert caught.value.errno == errno.EFBIG
+    assert caught.value.kept
+    assert exp.params.get() == {"a": 1}
+    assert exp.files().list() == []
+    ASKING[name](exp)
+    exp.run.complete()
+
+
+def test_flush_raises_in_strict_mode(tmp_path: Path) -> None:
+    """What was logged is on disk; that the snapshots are not is raised."""
+    exp = opened(tmp_path, "strict")
+    with refusing(), pytest.raises(LocalWriteError, match="Kept: all accepted records"):
+        exp.flush()
+    exp.run.complete()
+
+
+@pytest.mark.parametrize("flush", ["exp", "metrics", "metric", "tracks", "track"])
+@pytest.mark.parametrize("mode", TOLERANT)
+def test_flush_that_cannot_write_says_how_much_waits(mode: str, flush: str, tmp_path: Path) -> None:
+    """0.6 returned as if all had been written."""
+    exp = opened(tmp_path, mode)
+    parts: dict[str, Any] = {"exp": exp, "metrics": exp.metrics, "metric": exp.metrics("m"),
+                             "tracks": exp.tracks, "track": exp.tracks("t")}  # fmt: skip
+    with refusing():
+        with pytest.warns(DataLossWarning):
+            exp.tracks("t").append(_ts=1, n=1)
+        with pytest.warns(DataLossWarning, match="1 record from memory"):
+            parts[flush].flush()
+    parts[flush].flush()
+    assert counts(exp)["tracks"] == 0
+    exp.run.complete()
+
+
+@pytest.mark.parametrize("mode", TOLERANT)
+def test_closing_says_what_is_lost(
+    mode: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exactly as many as wait; that the end is not recorded is told as well."""
+    exp = opened(tmp_path, mode)
+    with refusing():
+        with pytest.warns(DataLossWarning):
+            log(exp, 7)
+        with pytest.warns(DataLossWarning) as told:
+            exp.run.complete()
+    assert ["7 accepted records" in str(told[0].message), "end of the run" in str(told[1].message)
+            ] == [True, True]  # fmt: skip
+    assert len(told) == 2
+    assert exp.ledger().lost == 7
+    assert not exp._is_open
+    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert len(errors) == 1 + len(told)
+
+
+def test_closing_raises_in_strict_mode(tmp_path: Path) -> None:
+    """After everything was tried; the run counts as closed, and can be opened again."""
+    exp = opened(tmp_path, "strict")
+    with refusing(), pytest.raises(LocalWriteError):
+        exp.run.complete()
+    assert not exp._is_open
+    with exp.run:
+        exp.metrics("m").log(n=1)
+        assert len(exp.metrics("m").read()["data"]) == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_closing_never_hides_the_exception_of_the_block(
+    mode: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is what comes out; what closing met is logged."""
+    exp = opened(tmp_path, mode)
+    with (
+        warnings.catch_warnings(record=True),
+        pytest.raises(ZeroDivisionError),
+        refusing(),
+        exp.run,
+    ):
+        _ = 1 / 0
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert not exp._is_open
+
+
+def in_a_thread(call: Callable[[], None]) -> None:
+    """Run a call in a thread of its own."""
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+def in_asyncio(call: Callable[[], None]) -> None:
+    """Run a call in a task."""
+
+    async def task() -> None:
+        call()
+
+    asyncio.run(task())
+
+
+def in_a_pool_of_asyncio(call: Callable[[], None]) -> None:
+    """Run a call in the thread pool of an event loop."""
+
+    async def main() -> None:
+        await asyncio.to_thread(call)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("run", [in_a_thread, in_asyncio, in_a_pool_of_asyncio])
+def test_the_line_named_is_the_users(run: Callable[[Any], None], tmp_path: Path) -> None:
+    """Also where a thread or a task makes the call."""
+    exp = opened(tmp_path, "default")
+
+    def step() -> None:
+        exp.metrics("m").log(n=1)
+
+    with refusing(), pytest.warns(DataLossWarning) as told:
+        run(step)
+    assert [(w.filename, w.lineno) for w in told] == [(__file__, line_of(step) + 1)]  # type: ignore[arg-type]
+    exp.run.complete()
+
+
+def test_repeats_are_folded_with_a_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of 1,000 refused writes the 1st, 10th, 100th and 1,000th are told, each with the total."""
+    exp = opened(tmp_path, "default")
+    with refusing(), pytest.warns(DataLossWarning) as told:
+        log(exp, 1000)
+    shown = [str(w.message) for w in told]
+    assert ["1 record waits" in shown[0], "10 records" in shown[1], "100 records" in shown[2],
+            "1000 records" in shown[3]] == [True] * 4  # fmt: skip
+    assert len(shown) == 4
+    assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 4
+    exp.flush()
+    assert "1000 records that waited are on disk" in caplog.text
+    exp.run.complete()
+
+
+@pytest.mark.parametrize("durability", ["process", "batch"])
+@pytest.mark.parametrize("mode", TOLERANT)
+def test_warnings_as_errors_lose_nothing(
+    mode: str, durability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ``-W error`` a call may raise its warning; every record is stored all the same."""
+    monkeypatch.setenv("ML_DASH_DURABILITY", durability)
+    exp = opened(tmp_path, mode)
+    died: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    raised = 0
+    with refusing():
+        for n in range(1, 51):
+            try:
+                exp.metrics("m").log(n=n)
+                exp.flush()
+            except DataLossWarning:
+                raised += 1
+    assert raised
+    exp.run.complete()
+    assert died == []
+    with exp.run:
+        assert [p["data"]["n"] for p in exp.metrics("m").read()["data"]] == list(range(51))
+    assert exp.ledger().lost == 0
+
+
+@pytest.mark.parametrize("mode", TOLERANT)
+def test_warnings_as_errors_do_not_stop_a_close(mode: str, tmp_path: Path) -> None:
+    """The close raises one warning after all its steps; the run is closed."""
+    exp = opened(tmp_path, mode)
+    with refusing():
+        with pytest.raises(DataLossWarning):
+            exp.metrics("m").log(n=1)
+        with pytest.raises((DataLossWarning, ShutdownIncompleteError)):
+            exp.run.complete()
+    assert not exp._is_open
+    assert exp.ledger().lost == 1
