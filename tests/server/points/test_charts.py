@@ -99,7 +99,7 @@ def test_a_key_that_comes_late_is_found(database: Database, small: None) -> None
 def test_rows_read_do_not_grow_with_the_series(database: Database, small: None) -> None:
     """Ten times the points cost at most a level more of nodes."""
     rows = []
-    for size in (500, 5000):
+    for size in (300, 3000):
         fill(database, [float(number % 17) for number in range(size)])
         rows.append(nodes_read(database))
     assert rows[1] - rows[0] <= 2 * limits.FAN_OUT

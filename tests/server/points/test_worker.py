@@ -20,7 +20,7 @@ from ml_dash.server.points import limits, tables, tracks
 from ml_dash.server.points.worker import Compaction
 
 WRITER = Path(__file__).with_name("writer.py")
-KILLS = int(os.environ.get("ML_DASH_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("ML_DASH_TEST_KILLS", "2"))
 
 
 def fill(database: Database, series_id: int, count: int) -> None:
@@ -154,7 +154,7 @@ def test_nothing_is_lost_when_processes_are_killed(database: Database, database_
             assert writer.stdout is not None
             told += [
                 list(map(int, writer.stdout.readline().split()))
-                for _ in range(randomly.randint(40, 120))
+                for _ in range(randomly.randint(30, 90))
             ]
             writer.kill()
         for writer in writers:

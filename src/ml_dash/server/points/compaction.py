@@ -8,8 +8,9 @@ moment, a step has happened or has not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
@@ -17,8 +18,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, up
 from ml_dash._record import codec
 from ml_dash.server.database import Database
 from ml_dash.server.points import columns, limits, pyramid, summary
-from ml_dash.server.points.packing import compress
-from ml_dash.server.points.series import Point, batch_points, is_due
+from ml_dash.server.points.packing import compress, unpack
+from ml_dash.server.points.series import batch_times, is_due
 from ml_dash.server.points.tables import batches, chunks, nodes, series
 
 
@@ -101,7 +102,10 @@ def _enough(waiting: Sequence[Any]) -> int:
     return 0
 
 
-def _points(connection: Connection, series_id: int, rows: Sequence[Any]) -> Iterator[Point]:
+def _points(
+    connection: Connection, series_id: int, rows: Sequence[Any]
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return the data of the points of some rows, and when each came."""
     statement = (
         select(batches)
         .where(batches.c.series_id == series_id)
@@ -109,24 +113,29 @@ def _points(connection: Connection, series_id: int, rows: Sequence[Any]) -> Iter
         .where(batches.c.first_index <= rows[-1].first_index)
         .order_by(batches.c.first_index)
     )
+    data: list[dict[str, Any]] = []
+    times: list[int] = []
     for row in connection.execute(statement):
-        yield from batch_points(row)
+        data += unpack(row.payload, row.size_bytes)
+        times += batch_times(row)
+    return data, times
 
 
 def _chunk_step(connection: Connection, found: Any, rows: Sequence[Any]) -> _Step:
-    points = list(_points(connection, found.id, rows))
-    moved, kept = points[: limits.CHUNK_POINTS], points[limits.CHUNK_POINTS :]
-    data = [point.data for point in moved]
+    points, times = _points(connection, found.id, rows)
+    most = limits.CHUNK_POINTS
+    moved, kept = points[:most], points[most:]
+    by_key = columns.by_key(moved)
     chunk = {
         "series_id": found.id,
         "first_index": found.chunked,
         "number": found.chunks,
         "points": len(moved),
-        "payload": columns.encode(data, [point.at_ms for point in moved]),
+        "payload": columns.encode_columns(by_key, len(moved), times[:most]),
     }
-    numbers = _numbers(data)
+    numbers = columns.numbers_by_key(by_key)
     facts = summary.join(codec.decode(found.summary), summary.summarize(numbers))
-    leaf = pyramid.leaves(numbers, found.chunked, len(data))
+    leaf = pyramid.leaves(numbers, found.chunked, len(moved))
     new = pyramid.new_nodes(connection, found.id, found.chunks, leaf, len(moved))
     return _Step(
         found.chunked,
@@ -136,12 +145,12 @@ def _chunk_step(connection: Connection, found: Any, rows: Sequence[Any]) -> _Ste
         chunk,
         codec.encode(facts).decode(),
         [_node_row(found.id, *each) for each in new],
-        _batch_row(found.id, kept) if kept else None,
+        _batch_row(found.id, found.chunked + most, kept, times[most:]) if kept else None,
     )
 
 
 def _fold_step(connection: Connection, found: Any, rows: Sequence[Any]) -> _Step:
-    points = list(_points(connection, found.id, rows))
+    points, times = _points(connection, found.id, rows)
     return _Step(
         found.chunked,
         len(rows),
@@ -150,7 +159,7 @@ def _fold_step(connection: Connection, found: Any, rows: Sequence[Any]) -> _Step
         None,
         found.summary,
         [],
-        _batch_row(found.id, points),
+        _batch_row(found.id, found.chunked, points, times),
     )
 
 
@@ -168,33 +177,21 @@ def _node_row(
     }
 
 
-def _batch_row(series_id: int, points: Sequence[Point]) -> dict[str, Any]:
-    data = [point.data for point in points]
+def _batch_row(
+    series_id: int, first_index: int, data: list[dict[str, Any]], times: list[int]
+) -> dict[str, Any]:
+    numbers = columns.numbers_by_key(columns.by_key(data))
     payload, size_bytes = compress(codec.encode(data))
     return {
         "series_id": series_id,
-        "first_index": points[0].index,
-        "points": len(points),
-        "at_ms": points[-1].at_ms,
-        "summary": codec.encode(summary.summarize(_numbers(data))).decode(),
+        "first_index": first_index,
+        "points": len(data),
+        "at_ms": times[-1],
+        "summary": codec.encode(summary.summarize(numbers)).decode(),
         "size_bytes": size_bytes,
-        "times": codec.encode(_runs(points)).decode(),
+        "times": codec.encode([[len(list(same)), at] for at, same in groupby(times)]).decode(),
         "payload": payload,
     }
-
-
-def _numbers(data: Sequence[dict[str, Any]]) -> columns.Columns:
-    return columns.numbers_by_key(columns.by_key(data))
-
-
-def _runs(points: Sequence[Point]) -> list[list[int]]:
-    runs: list[list[int]] = []
-    for point in points:
-        if runs and runs[-1][1] == point.at_ms:
-            runs[-1][0] += 1
-        else:
-            runs.append([1, point.at_ms])
-    return runs
 
 
 def _stored(connection: Connection, series_id: int, step: _Step) -> bool:

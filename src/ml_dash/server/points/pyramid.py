@@ -75,9 +75,7 @@ def leaves(numbers: columns.Columns, first_index: int, covered: int) -> dict[str
     """
     found = {}
     for key, (at, listed) in numbers.items():
-        floats = {*map(type, listed)} == {float}
-        exact = listed if floats else [columns.as_float(value) for value in listed]
-        places, values = columns.joined([(at, exact)])
+        places, values = columns.joined([(at, columns.as_floats(listed))])
         odd = int(np.sum(~np.isfinite(values)))
         found[key] = reduced(Node(places + first_index, values, len(values), odd), covered)
     return found

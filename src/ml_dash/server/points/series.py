@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -54,11 +54,10 @@ class Appended:
     due: bool
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """A stored point: its index, when it came (ms since the epoch), and what was sent."""
 
-    index: int
+    index: int  # type: ignore[assignment] # a tuple has a method of this name
     at_ms: int
     data: Data
 
@@ -252,10 +251,8 @@ def waiting_points(
 def batch_points(row: Any) -> list[Point]:
     """Return the points of a row of ``point_batches``."""
     values = unpack(row.payload, row.size_bytes)
-    return [
-        Point(row.first_index + position, at_ms, data)
-        for position, (at_ms, data) in enumerate(zip(_times(row), values, strict=True))
-    ]
+    indexes = range(row.first_index, row.first_index + row.points)
+    return list(map(Point, indexes, batch_times(row), values))
 
 
 def chunks_between(connection: Connection, series_id: int, start: int, stop: int) -> Sequence[Any]:
@@ -282,13 +279,11 @@ def chunk_points(row: Any, start: int, stop: int) -> list[Point]:
     last = min(stop - row.first_index, row.points)
     values = columns.decode(row.payload, first, last)
     came = columns.times(row.payload, first, last)
-    return [
-        Point(row.first_index + first + position, at_ms, data)
-        for position, (at_ms, data) in enumerate(zip(came, values, strict=True))
-    ]
+    return list(map(Point, range(row.first_index + first, row.first_index + last), came, values))
 
 
-def _times(row: Any) -> list[int]:
+def batch_times(row: Any) -> list[int]:
+    """Return when each point of a row of ``point_batches`` came."""
     if row.times is None:
         return [row.at_ms] * row.points
     return [at_ms for count, at_ms in codec.decode(row.times) for _ in range(count)]

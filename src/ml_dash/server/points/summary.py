@@ -64,7 +64,8 @@ def _mean(facts: Facts) -> float | None:
 
 
 def _facts(values: list[Any]) -> Facts:
-    if set(map(type, values)) != {float}:  # what fits into 64 bit stays an int
+    if set(map(type, values)) != {float} and not -_BIG < min(values) <= max(values) < _BIG:
+        # What fits into 64 bit stays an int.
         values = [value if -_BIG < value < _BIG else as_float(value) for value in values]
     last = values[-1]
     total = sum(values)
