@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,12 @@ def test_a_text_keeps_its_punctuation() -> None:
     """Parts become sentences; what ends already is left alone."""
     assert str(MLDashError("Why?", hint="Look!")) == "Why? Next: Look!"
     assert str(exceptions.PrefixError("not quoted")) == "not quoted."
+
+
+def test_codes_stay_as_they_are() -> None:
+    """Programs compare codes, so a published one never changes; a new class adds a row."""
+    file = Path(__file__).with_name("exception_codes.json")
+    published: dict[str, str] = json.loads(file.read_text("utf-8"))
+    now = {kind.__name__: kind.code for kind in ERRORS}
+    assert {name: now.get(name) for name in published} == published
+    assert set(now) <= set(published), "add the new class to exception_codes.json"

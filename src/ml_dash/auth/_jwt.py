@@ -7,13 +7,7 @@ import json
 from typing import Any
 
 from ml_dash._base import deprecate
-from ml_dash.exceptions import AuthenticationError
-
-
-class MalformedTokenError(AuthenticationError, ValueError):
-    """A token that cannot be read."""
-
-    code = "malformed-token"
+from ml_dash.exceptions import MalformedTokenError
 
 
 @deprecate.changes("decode_jwt_payload")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ml_dash._base import deprecate, fsio
 from ml_dash._base.attribution import warn_user
 from ml_dash.exceptions import (
-    CorruptDataError,
+    DamagedTokensError,
     InvalidValueError,
     NotAuthenticatedError,
     RecoverableWarning,
@@ -24,12 +24,6 @@ _log = logging.getLogger("ml_dash.auth")
 
 SERVICE_NAME: Final = "ml-dash"
 _EXTRA: Final = 'pip install "ml-dash[auth]"'
-
-
-class DamagedTokensError(TokenStoreError, CorruptDataError):
-    """The file of tokens holds something else; the next store moves it aside."""
-
-    code = "damaged-tokens"
 
 
 class TokenStorage(ABC):

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from ml_dash.auth._jwt import (
-    MalformedTokenError,
-    decode_jwt_payload,
-    decode_jwt_payload_or_raise,
-)
+from ml_dash.auth._jwt import decode_jwt_payload, decode_jwt_payload_or_raise
 from ml_dash.auth._stores import (
     SERVICE_NAME,
-    DamagedTokensError,
     EncryptedFileStorage,
     KeyringStorage,
     PlaintextFileStorage,
     TokenStorage,
 )
-from ml_dash.exceptions import ConfigurationError, TokenStoreError
+from ml_dash.exceptions import (
+    ConfigurationError,
+    DamagedTokensError,
+    MalformedTokenError,
+    TokenStoreError,
+)
 
 __all__ = [
     "SERVICE_NAME",

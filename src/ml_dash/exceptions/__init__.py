@@ -21,9 +21,11 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
     |   |-- CorruptDataError [StoreError] (json.JSONDecodeError)
     |   |   `-- ChecksumMismatchError
     |   |-- TokenStoreError [StoreError] (OSError, ValueError)
+    |   |   `-- DamagedTokensError (CorruptDataError)
     |   |-- AuthenticationError [RemoteClientError]
     |   |   |-- NotAuthenticatedError
     |   |   |-- CredentialsRejectedError
+    |   |   |-- MalformedTokenError (ValueError)
     |   |   |-- DeviceCodeExpiredError
     |   |   |-- AuthorizationDeniedError
     |   |   `-- TokenExchangeError
@@ -61,7 +63,8 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
     Warnings: MLDashWarning -> DataLossWarning (RuntimeWarning), RecoverableWarning (UserWarning),
     MLDashDeprecationWarning (DeprecationWarning).
 
-This package imports nothing but the standard library.
+Each class says when it is raised, what is kept, and the remedy; ``docs/errors.md`` is made from
+that. This package imports nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -87,6 +90,7 @@ from ml_dash.exceptions.local import (
     ClosedExperimentError,
     ConsoleEchoError,
     CorruptDataError,
+    DamagedTokensError,
     ExperimentFileNotFoundError,
     FileReadError,
     FileUploadError,
@@ -117,6 +121,7 @@ from ml_dash.exceptions.remote import (
     DeviceCodeExpiredError,
     GraphQLError,
     InvalidResponseError,
+    MalformedTokenError,
     NamespaceNotFoundError,
     NetworkError,
     NotAuthenticatedError,
@@ -149,6 +154,8 @@ __all__ = [
     "ConsoleEchoError",
     "CorruptDataError",
     "CredentialsRejectedError",
+    "MalformedTokenError",
+    "DamagedTokensError",
     "CriticalError",
     "DataLossError",
     "DataLossWarning",

@@ -29,6 +29,9 @@ class MLDashError(Exception):
 
     Attributes:
         code: Stable name of this kind of error, for programs.
+
+    Kept: as the error's `kept` says.
+    Remedy: `except MLDashError` catches everything that ml-dash raises.
     """
 
     code: ClassVar[str] = "error"
@@ -87,19 +90,31 @@ MlDashError = MLDashError
 
 
 class CriticalError(MLDashError):
-    """Always raised: wrong use, wrong configuration, refused credentials, damaged data."""
+    """Always raised: wrong use, wrong configuration, refused credentials, damaged data.
+
+    Kept: what was recorded before.
+    Remedy: mend the cause; no error mode hides it.
+    """
 
     code = "critical"
 
 
 class DataLossError(MLDashError):
-    """Something that was accepted could be lost."""
+    """Something that was accepted could be lost.
+
+    Kept: as the error's `kept` says.
+    Remedy: mend the cause; in the mode `default` it is a `DataLossWarning`.
+    """
 
     code = "data-loss"
 
 
 class RecoverableError(MLDashError):
-    """Will be retried, or can be worked around."""
+    """Will be retried, or can be worked around.
+
+    Kept: everything recorded.
+    Remedy: nothing, if it goes away by itself; else as the hint says.
+    """
 
     code = "recoverable"
     retryable = True
@@ -109,19 +124,31 @@ class RecoverableError(MLDashError):
 
 
 class RemoteClientError(MLDashError):
-    """Happened while talking to a server."""
+    """Happened while talking to a server.
+
+    Kept: everything recorded is on disk.
+    Remedy: `except RemoteClientError` catches all that a server or the way to it can do.
+    """
 
     code = "remote"
 
 
 class FileAccessError(MLDashError, OSError):
-    """Happened while reading, checking or storing a file of a run."""
+    """Happened while reading, checking or storing a file of a run.
+
+    Kept: the source file and what was stored before.
+    Remedy: check path, permissions and disk.
+    """
 
     code = "file-access"
 
 
 class StoreError(MLDashError):
-    """Happened in the run's folder on disk."""
+    """Happened in the run's folder on disk.
+
+    Kept: what the folder holds.
+    Remedy: check the folder's disk and permissions.
+    """
 
     code = "store"
 
@@ -130,7 +157,11 @@ StorageError = StoreError
 
 
 class StateError(MLDashError, RuntimeError):
-    """The run is not in a state in which the call makes sense."""
+    """The run is not in a state in which the call makes sense.
+
+    Kept: what was recorded before.
+    Remedy: call it while the run is open.
+    """
 
     code = "state"
 
@@ -139,6 +170,10 @@ ExperimentError = StateError
 
 
 class ConfigurationError(CriticalError, ValueError):
-    """A setting, argument or environment variable cannot be used."""
+    """A setting, argument or environment variable cannot be used.
+
+    Kept: nothing was changed.
+    Remedy: correct the setting, argument or variable that it names.
+    """
 
     code = "configuration"

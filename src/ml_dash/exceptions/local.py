@@ -18,43 +18,72 @@ from ml_dash.exceptions.base import (
 
 
 class NoBackendError(ConfigurationError, TypeError):
-    """Neither a folder nor a server to record to."""
+    """Neither a folder nor a server to record to.
+
+    Kept: nothing was made.
+    Remedy: give `dash_root`, `dash_url`, or both.
+    """
 
     code = "no-backend"
 
 
 class PrefixError(ConfigurationError, KeyError, AttributeError):
-    """A prefix has an unknown placeholder, an illegal segment, or leaves the root."""
+    """A prefix has an unknown placeholder, an illegal segment, or leaves the root.
+
+    Kept: nothing was made.
+    Remedy: write `owner/project/name`, without `..`.
+    """
 
     code = "prefix"
 
 
 class UsageError(ConfigurationError, TypeError):
-    """Unknown keyword, wrong type, or arguments that exclude each other."""
+    """Unknown keyword, wrong type, or arguments that exclude each other.
+
+    Kept: nothing was changed.
+    Remedy: use the call as its documentation says; the hint names the nearest.
+    """
 
     code = "usage"
 
 
 class InvalidValueError(ConfigurationError, TypeError):
-    """A logged value is not of the kind that this call takes."""
+    """A logged value is not of the kind that this call takes.
+
+    Kept: nothing was written.
+    Remedy: give a value of the kind that the hint names.
+    """
 
     code = "invalid-value"
 
 
 class SerializationError(InvalidValueError):
-    """A value has no JSON form; ``context["key"]`` is the path to it."""
+    """A value has no JSON form; ``context["key"]`` is the path to it.
+
+    Kept: nothing was written.
+    Remedy: log numbers, texts, lists and dictionaries, or convert the value at
+        `context["key"]`.
+    """
 
     code = "serialization"
 
 
 class InvalidFileError(ConfigurationError, FileNotFoundError):
-    """The source file is missing, is a directory, or is too large."""
+    """The source file is missing, is a directory, or is too large.
+
+    Kept: nothing was stored.
+    Remedy: give the path of a plain file.
+    """
 
     code = "invalid-file"
 
 
 class MissingDependencyError(ConfigurationError, ModuleNotFoundError):
-    """An optional package is needed; the hint names the extra that brings it."""
+    """An optional package is needed; the hint names the extra that brings it.
+
+    Kept: nothing was stored.
+    Remedy: install the extra that the hint names.
+    """
 
     code = "missing-dependency"
 
@@ -63,43 +92,71 @@ class MissingDependencyError(ConfigurationError, ModuleNotFoundError):
 
 
 class NotOpenError(CriticalError, StateError):
-    """The run has not been started."""
+    """The run has not been started.
+
+    Kept: nothing was written.
+    Remedy: call `run.start()`, or use `with experiment.run`.
+    """
 
     code = "not-open"
 
 
 class ClosedExperimentError(NotOpenError):
-    """The run has been closed."""
+    """The run has been closed.
+
+    Kept: what was logged before the close.
+    Remedy: log before the run closes, or open it again.
+    """
 
     code = "closed"
 
 
 class RunOpenError(CriticalError, StateError):
-    """The run is open, and what was asked for needs it to be closed."""
+    """The run is open, and what was asked for needs it to be closed.
+
+    Kept: the run goes on.
+    Remedy: do it before the run is opened, or after it is closed.
+    """
 
     code = "run-open"
 
 
 class WriteProtectedError(CriticalError, StateError):
-    """The run is write-protected."""
+    """The run is write-protected.
+
+    Kept: the run is as it was.
+    Remedy: open the run without `_write_protected=True`.
+    """
 
     code = "write-protected"
 
 
 class StatusUpdateError(RecoverableError, StateError):
-    """The final status could not be recorded."""
+    """The final status could not be recorded.
+
+    Kept: all records; only the final status is missing.
+    Remedy: open and close the run again when the disk works.
+    """
 
     code = "status-update"
 
 
 class UnsummarizedBufferError(DataLossError, StateError):
-    """The run closed with buffered values that were never summarised."""
+    """The run closed with buffered values that were never summarised.
+
+    Kept: one summary of the values was logged for each metric.
+    Remedy: call `metrics.buffer.log_summary(...)` or `summarize()` before closing.
+    """
 
     code = "unsummarized-buffer"
 
 
 class ShutdownIncompleteError(DataLossError, StateError, TimeoutError):
-    """Closing ended before everything was written or delivered."""
+    """Closing ended before everything was written or delivered.
+
+    Kept: what is left is on disk.
+    Remedy: run `ml-dash sync`.
+    """
 
     code = "shutdown-incomplete"
 
@@ -108,48 +165,87 @@ class ShutdownIncompleteError(DataLossError, StateError, TimeoutError):
 
 
 class LocalWriteError(DataLossError, StoreError, OSError):
-    """The run's folder refused a write: full, read-only, removed, out of descriptors."""
+    """The run's folder refused a write: full, read-only, removed, out of descriptors.
+
+    Kept: what was accepted before is on disk; what waits is in memory and is written when the
+        disk works again.
+    Remedy: free space, or restore the folder and its permissions.
+    """
 
     code = "local-write"
     retryable = True
 
 
 class CorruptDataError(CriticalError, StoreError, json.JSONDecodeError):
-    """A stored document or line is unreadable; ``context["path"]`` says where."""
+    """A stored document or line is unreadable; ``context["path"]`` says where.
+
+    Kept: the file, untouched or moved aside as `<name>.damaged-<time>`.
+    Remedy: mend or remove the line or file at `context["path"]`.
+    """
 
     code = "corrupt-data"
 
 
 class ChecksumMismatchError(CorruptDataError):
-    """Content differs from its recorded checksum."""
+    """Content differs from its recorded checksum.
+
+    Kept: the file as it is; the destination of a copy is as it was.
+    Remedy: store or download the file again.
+    """
 
     code = "checksum-mismatch"
 
 
 class TokenStoreError(CriticalError, StoreError, OSError, ValueError):
-    """The token store cannot be read or written."""
+    """The token store cannot be read or written.
+
+    Kept: the tokens that were stored before.
+    Remedy: mend the store, log in again, or set `ML_DASH_TOKEN`.
+    """
 
     code = "token-store"
+
+
+class DamagedTokensError(TokenStoreError, CorruptDataError):
+    """The file of tokens holds something else.
+
+    Kept: the file; the next login moves it aside.
+    Remedy: mend it, run `ml-dash login`, or set `ML_DASH_TOKEN`.
+    """
+
+    code = "damaged-tokens"
 
 
 # --- files ------------------------------------------------------------------------------------
 
 
 class FileUploadError(DataLossError, FileAccessError):
-    """A file could not be stored; the source is untouched."""
+    """A file could not be stored; the source is untouched.
+
+    Kept: the source file and what was stored before.
+    Remedy: free space or restore permissions, then store it again.
+    """
 
     code = "file-upload"
     retryable = True
 
 
 class FileReadError(RecoverableError, FileAccessError):
-    """A stored file, or the index of files, could not be examined."""
+    """A stored file, or the index of files, could not be examined.
+
+    Kept: the stored files.
+    Remedy: give this process the right to read there.
+    """
 
     code = "file-read"
 
 
 class AmbiguousFileError(RecoverableError, FileAccessError, ValueError):
-    """More than one stored file matches."""
+    """More than one stored file matches.
+
+    Kept: nothing was changed.
+    Remedy: give the whole path.
+    """
 
     code = "ambiguous-file"
     retryable = False
@@ -159,26 +255,42 @@ class AmbiguousFileError(RecoverableError, FileAccessError, ValueError):
 
 
 class NotFoundError(RecoverableError, LookupError):
-    """What was asked for truly does not exist."""
+    """What was asked for truly does not exist.
+
+    Kept: nothing is concerned.
+    Remedy: list what there is.
+    """
 
     code = "not-found"
     retryable = False
 
 
 class ExperimentFileNotFoundError(NotFoundError, FileAccessError, FileNotFoundError, ValueError):
-    """The run holds no such file."""
+    """The run holds no such file.
+
+    Kept: nothing is concerned.
+    Remedy: list the files with `files().list()`.
+    """
 
     code = "file-not-found"
 
 
 class MetricNotFoundError(NotFoundError, StoreError, FileNotFoundError):
-    """The run holds no such metric."""
+    """The run holds no such metric.
+
+    Kept: nothing is concerned.
+    Remedy: list the metrics with `metrics(...).list_all()`.
+    """
 
     code = "metric-not-found"
 
 
 class TrackNotFoundError(NotFoundError, StoreError, FileNotFoundError):
-    """The run holds no such track."""
+    """The run holds no such track.
+
+    Kept: nothing is concerned.
+    Remedy: check the topic.
+    """
 
     code = "track-not-found"
 
@@ -187,12 +299,20 @@ class TrackNotFoundError(NotFoundError, StoreError, FileNotFoundError):
 
 
 class CleanupError(RecoverableError, OSError):
-    """A temporary object could not be removed."""
+    """A temporary object could not be removed.
+
+    Kept: all records; a temporary object is left behind.
+    Remedy: remove what it names, when convenient.
+    """
 
     code = "cleanup"
 
 
 class ConsoleEchoError(RecoverableError, OSError):
-    """Printing a log line failed; the record itself is stored."""
+    """Printing a log line failed; the record itself is stored.
+
+    Kept: the record is stored; only its copy on the console is missing.
+    Remedy: set `ML_DASH_ECHO=0` to log without the console.
+    """
 
     code = "console-echo"

@@ -12,19 +12,31 @@ from ml_dash.exceptions.local import NotFoundError
 
 
 class RemoteNotFoundError(NotFoundError, RemoteClientError):
-    """The server says that it does not exist (404)."""
+    """The server says that it does not exist (404).
+
+    Kept: everything recorded is on disk.
+    Remedy: check the id or name, and that the token may see it.
+    """
 
     code = "remote-not-found"
 
 
 class ProjectNotFoundError(RemoteNotFoundError, ValueError):
-    """The server knows no such project."""
+    """The server knows no such project.
+
+    Kept: nothing is concerned.
+    Remedy: check the project's slug, or create it.
+    """
 
     code = "project-not-found"
 
 
 class NamespaceNotFoundError(RemoteNotFoundError, ValueError):
-    """The server knows no such namespace."""
+    """The server knows no such namespace.
+
+    Kept: nothing is concerned.
+    Remedy: check the namespace, and that the token belongs to it.
+    """
 
     code = "namespace-not-found"
 
@@ -33,92 +45,162 @@ class NamespaceNotFoundError(RemoteNotFoundError, ValueError):
 
 
 class ServerUnreachableError(CriticalError, RemoteClientError, ConnectionError):
-    """No server answered while opening a run, after retries."""
+    """No server answered while opening a run, after retries.
+
+    Kept: everything recorded is on disk.
+    Remedy: check the URL and that the server runs; `error_mode="permissive"` records offline.
+    """
 
     code = "server-unreachable"
     retryable = True
 
 
 class AuthenticationError(CriticalError, RemoteClientError):
-    """Credentials are missing or refused."""
+    """Credentials are missing or refused.
+
+    Kept: everything recorded is on disk.
+    Remedy: run `ml-dash login`, or set `ML_DASH_TOKEN`.
+    """
 
     code = "authentication"
 
 
 class NotAuthenticatedError(AuthenticationError):
-    """No token is stored for this server."""
+    """No token is stored for this server.
+
+    Kept: everything recorded is on disk.
+    Remedy: run `ml-dash login`, set `ML_DASH_TOKEN`, or give `api_key`.
+    """
 
     code = "not-authenticated"
 
 
 class CredentialsRejectedError(AuthenticationError):
-    """The server refused the token (401)."""
+    """The server refused the token (401).
+
+    Kept: everything recorded is on disk.
+    Remedy: run `ml-dash login`, or set `ML_DASH_TOKEN` to a valid token.
+    """
 
     code = "credentials-rejected"
 
 
+class MalformedTokenError(AuthenticationError, ValueError):
+    """A token is no readable JSON Web Token.
+
+    Kept: nothing is concerned.
+    Remedy: log in again.
+    """
+
+    code = "malformed-token"
+
+
 class DeviceCodeExpiredError(AuthenticationError):
-    """The code shown at login expired before it was confirmed."""
+    """The code shown at login expired before it was confirmed.
+
+    Kept: nothing is concerned.
+    Remedy: start the login again, and confirm it in time.
+    """
 
     code = "device-code-expired"
 
 
 class AuthorizationDeniedError(AuthenticationError):
-    """The login was refused by its user."""
+    """The login was refused by its user.
+
+    Kept: nothing is concerned.
+    Remedy: start the login again, and confirm it.
+    """
 
     code = "authorization-denied"
 
 
 class TokenExchangeError(AuthenticationError):
-    """The login token could not be exchanged for an ml-dash token."""
+    """The login token could not be exchanged for an ml-dash token.
+
+    Kept: nothing is concerned.
+    Remedy: try again later, or ask the server's operator.
+    """
 
     code = "token-exchange"
 
 
 class PermissionDeniedError(CriticalError, RemoteClientError, PermissionError):
-    """The token is valid but not for this (403)."""
+    """The token is valid but not for this (403).
+
+    Kept: everything recorded is on disk.
+    Remedy: ask the owner of the namespace for access.
+    """
 
     code = "permission-denied"
 
 
 class RemoteRejectedError(DataLossError, RemoteClientError):
-    """The server refused the data and would refuse it again (400, 404, 409, 413, 422)."""
+    """The server refused the data and would refuse it again (400, 404, 409, 413, 422).
+
+    Kept: everything recorded is on disk; refused records are set aside with the server's words.
+    Remedy: mend what the server names, and send it again.
+    """
 
     code = "remote-rejected"
 
 
 class PartialAcceptError(DataLossError, RemoteClientError, ValueError):
-    """The server took fewer records than it was sent, or its answer proves nothing."""
+    """The server took fewer records than it was sent, or its answer proves nothing.
+
+    Kept: everything recorded is on disk.
+    Remedy: check on the server what arrived before sending again.
+    """
 
     code = "partial-accept"
 
 
 class NetworkError(RecoverableError, RemoteClientError, ConnectionError):
-    """The connection was refused, reset, or broke the protocol."""
+    """The connection was refused, reset, or broke the protocol.
+
+    Kept: everything recorded is on disk.
+    Remedy: check the URL, and that the server is running and reachable.
+    """
 
     code = "network"
 
 
 class RequestTimeoutError(NetworkError, TimeoutError):
-    """The server did not answer in time."""
+    """The server did not answer in time.
+
+    Kept: everything recorded is on disk.
+    Remedy: try again later; a longer `timeout_s` for slow servers.
+    """
 
     code = "request-timeout"
 
 
 class DeliveryTimeoutError(RecoverableError, RemoteClientError, TimeoutError):
-    """Not everything could be handed over to the server in the time given; it is kept."""
+    """Not everything could be handed over to the server in the time given; it is kept.
+
+    Kept: everything recorded is on disk.
+    Remedy: wait longer, or run `ml-dash sync` later.
+    """
 
     code = "delivery-timeout"
 
 
 class RateLimitedError(RecoverableError, RemoteClientError):
-    """Too many requests (429); ``context["retry_after_s"]`` when the server said."""
+    """Too many requests (429); ``context["retry_after_s"]`` when the server said.
+
+    Kept: everything recorded is on disk.
+    Remedy: nothing: it is sent again when the server allows.
+    """
 
     code = "rate-limited"
 
 
 class ServerError(RecoverableError, RemoteClientError):
-    """The server failed (5xx)."""
+    """The server failed (5xx).
+
+    Kept: everything recorded is on disk.
+    Remedy: try again later; if it stays, ask the server's operator.
+    """
 
     code = "server"
 
@@ -126,13 +208,21 @@ class ServerError(RecoverableError, RemoteClientError):
 class InvalidResponseError(
     RecoverableError, RemoteClientError, ValueError, TypeError, KeyError, AttributeError
 ):
-    """The server said yes but sent something else than what was asked for."""
+    """The server said yes but sent something else than what was asked for.
+
+    Kept: everything recorded is on disk.
+    Remedy: update ml-dash or the server.
+    """
 
     code = "invalid-response"
 
 
 class GraphQLError(InvalidResponseError):
-    """The GraphQL reply carries ``errors``."""
+    """The GraphQL reply carries ``errors``.
+
+    Kept: nothing is concerned.
+    Remedy: correct the query as the server's words say.
+    """
 
     code = "graphql"
     retryable = False
