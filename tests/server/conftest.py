@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.server import postgres
-
-_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -25,15 +22,19 @@ def postgres_cluster() -> Iterator[postgres.Cluster]:
 
 @pytest.fixture
 def postgres_url(postgres_cluster: postgres.Cluster) -> str:
-    """Return the URL of a new, empty database on PostgreSQL."""
+    """Return the URL of an empty database on PostgreSQL: the cluster's one, emptied."""
     from sqlalchemy import create_engine, text
 
-    name = f"test_{next(_NUMBERS)}"
     engine = create_engine(postgres_cluster.url("postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        # What killed processes began may not have ended yet.
+        others = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE "
+        own = "pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        connection.execute(text(others + own))
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
     engine.dispose()
-    return postgres_cluster.url(name)
+    return postgres_cluster.url("postgres")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

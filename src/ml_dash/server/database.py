@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 
 
 class Database:
-    """Engine and transactions."""
+    """Engine and transactions.
+
+    Args:
+        url: SQLAlchemy URL of SQLite or PostgreSQL.
+    """
 
     def __init__(self, url: str) -> None:
         self.engine = create_engine(url)
+        self._one_writer: AbstractContextManager[Any] = nullcontext()
         if self.engine.dialect.name == "sqlite":
+            # SQLite has one writer at a time; those of other processes sleep until it is their
+            # turn, but threads of this one need not.
+            self._one_writer = threading.Lock()
             event.listen(self.engine, "connect", _on_connect)
             event.listen(self.engine, "begin", _on_begin)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end of the block."""
-        made = self.engine.connect().execution_options(ml_dash_write=True)
-        with made as connection, connection.begin():
-            yield connection
+        with self._one_writer:
+            made = self.engine.connect().execution_options(ml_dash_write=True)
+            with made as connection, connection.begin():
+                yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
