@@ -197,12 +197,12 @@ class MetricBuilder:
         # The path of every training step: what `_write(*_encoded())` does, in one go.
         now_s = time()
         data = encode(kwargs)
-        if self._store.direct and self._stream is not None:
+        if self._store.direct:
             try:
                 self._stream.append_point(data, now_s)
             except OSError as error:
                 self._store.hold(self._stream, self._stream.tail(data, now_s), "metrics", error)
-        elif self._stream is not None:
+        else:
             self._store.write(self._stream, self._stream.tail(data, now_s), "metrics")
         self._times.last = now_s
         return self
@@ -218,20 +218,21 @@ class MetricBuilder:
         return encode(fields), now_s, seconds
 
     def _write(self, data: bytes, now_s: float, seconds: float) -> None:
-        if self._session is not self._experiment._session:
-            self._bind()
-        if self._stream is not None:
+        if self._session is self._experiment._session or self._bind():
             self._store.write(self._stream, self._stream.tail(data, now_s), "metrics")
         self._times.last = seconds
 
-    def _bind(self) -> None:
-        """Take up the run as it is open now."""
+    def _bind(self) -> bool:
+        """Take up the run as it is open now; tell whether its store could be prepared."""
         experiment = self._experiment
         store = experiment._run_store_for_writing()
-        self._stream = store.metric_stream(self._name, self._definition)
-        self._store = store
         self._times = experiment._times.thread
-        self._session = experiment._session if self._stream is not None else None
+        stream = store.metric_stream(self._name, self._definition)
+        if stream is None:
+            return False
+        self._store, self._stream = store, stream
+        self._session = experiment._session
+        return True
 
     @deprecate.changes("MetricBuilder.buffer")
     def buffer(self, **kwargs: Any) -> MetricBuilder:

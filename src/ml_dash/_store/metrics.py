@@ -37,7 +37,7 @@ class MetricStore:
     ) -> None:
         self.name = name
         self.folder = folder
-        self.stream = PointStream(folder / POINTS, "index", durable=durable)
+        self.stream = PointStream(folder / POINTS, durable=durable)
         self.definition = definition
         self._document = Document(folder / SUMMARY, durable=durable)
         self._window: Window | None = None

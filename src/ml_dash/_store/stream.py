@@ -27,7 +27,7 @@ from ml_dash.exceptions import PrefixError
 
 _log = logging.getLogger("ml_dash.store")
 _NOT_OPEN = -1
-_LOOK_AT_FOLDER_EVERY_S = 0.05
+LOOK_AT_FOLDER_EVERY_S = 0.05
 _CHUNK_BYTES = 1 << 20
 _OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
 
@@ -42,8 +42,6 @@ class Stream:
         durable: Whether an append also survives a power cut (``fsync``, shared between threads).
         descriptors: The bound on open files that this stream counts against.
 
-    Attributes:
-        appended: How many records this object has written.
     """
 
     def __init__(
@@ -57,7 +55,6 @@ class Stream:
     ) -> None:
         self.path = path
         self._name = os.fspath(path)
-        self.appended = 0
         self._head = b"" if counter is None else b'{"%s":' % counter.encode()
         self._counter = counter
         self._durable = durable
@@ -65,7 +62,7 @@ class Stream:
         self.lock = threading.Lock()
         self._fd = _NOT_OPEN
         self._end = 0
-        self._next = first
+        self._next = self._own_from = first
         self._look_again_at = 0.0
         self._synced_end = 0
         self._sync_lock = threading.Lock()
@@ -99,7 +96,6 @@ class Stream:
                     self._undo(fd)
                 self._end += written
                 self._next = number + 1
-                self.appended += 1
             finally:
                 flock(fd, LOCK_UN)
         if self._durable:
@@ -143,7 +139,6 @@ class Stream:
             raise
         self._end = end
         self._next = first + len(tails)
-        self.appended += len(tails)
         if self._durable:
             os.fsync(fd)
             self._synced_end = end
@@ -153,6 +148,15 @@ class Stream:
         """Cut the file inside :meth:`exclusive`."""
         os.ftruncate(fd, size_bytes)
         self._end = size_bytes
+
+    @property
+    def appended(self) -> int:
+        """How many records this object has written."""
+        return self._next - self._own_from
+
+    @appended.setter
+    def appended(self, count: int) -> None:
+        self._own_from = self._next - count
 
     @property
     def next_number(self) -> int:
@@ -167,7 +171,8 @@ class Stream:
     def expect(self, size_bytes: int, next_number: int) -> None:
         """Start from a remembered position, so that opening reads only what came after it."""
         if self._fd < 0 and self._end == 0:
-            self._end, self._next = size_bytes, max(next_number, self._next)
+            self._end = size_bytes
+            self._pass_over(next_number)
 
     def close(self) -> None:
         """Give the descriptor back; the next append opens it again."""
@@ -193,7 +198,7 @@ class Stream:
         if self._fd >= 0:
             # A removed file takes writes without complaint; only its link count tells.
             if os.fstat(self._fd).st_nlink:
-                self._look_again_at = monotonic() + _LOOK_AT_FOLDER_EVERY_S
+                self._look_again_at = monotonic() + LOOK_AT_FOLDER_EVERY_S
                 return self._fd
             self._close()
             self._end = 0
@@ -208,7 +213,7 @@ class Stream:
         except OSError as error:
             fd = self._open_otherwise(error)
         self._fd = fd
-        self._look_again_at = monotonic() + _LOOK_AT_FOLDER_EVERY_S
+        self._look_again_at = monotonic() + LOOK_AT_FOLDER_EVERY_S
         self._descriptors.register(self)
         return fd
 
@@ -246,8 +251,14 @@ class Stream:
             self._end = 0
         end = self._mend_tail(fd, end)
         if end > self._end and self._counter is not None:
-            self._next = max(self._next, self._number_after(fd, self._end, end))
+            self._pass_over(self._number_after(fd, self._end, end))
         self._end = end
+
+    def _pass_over(self, number: int) -> None:
+        """Go on from a number that others have come to; theirs do not count as our own."""
+        skipped = max(number - self._next, 0)
+        self._next += skipped
+        self._own_from += skipped
 
     def _mend_tail(self, fd: int, end: int) -> int:
         """Keep a last line that lacks its end aside: its writer died before the call returned."""
