@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ml_dash._record import codec
-from ml_dash._store.tracks import Entry
+from ml_dash._store.merging import Entry
 from ml_dash.exceptions import InvalidValueError, MissingDependencyError
 
 FRAMES_PER_SECOND = 30

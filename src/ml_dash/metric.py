@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import deprecate
-from ml_dash._base.policy import add_note, handle_error, log_error
+from ml_dash._base.policy import add_note, failure_of, handle_error, log_error, raise_first
 from ml_dash._metric_buffer import BufferManager, SummaryCache
 from ml_dash._record.codec import encode
 from ml_dash._store.metrics import page
@@ -91,8 +92,9 @@ class MetricsManager:
         points += [(name, {**shared, **values}) for name, values in groups.items()]
         # All points are encoded before the first is written: a bad value in one stops them all.
         prepared = [(self(name), self(name)._encoded({**data, **timed})) for name, data in points]
-        for metric, point in prepared:
-            metric._write(*point)
+        # One that cannot be written, or warns where warnings are errors, does not stop the others.
+        failures = [failure_of(partial(metric._write, *point)) for metric, point in prepared]
+        raise_first([failure for failure in failures if failure is not None])
         return self.flush() if _flush else self
 
     def flush(self) -> MetricsManager:

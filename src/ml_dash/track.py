@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ml_dash import _track_formats as formats
 from ml_dash._base import deprecate
 from ml_dash._record import codec, flatten, jsonable
-from ml_dash._store.tracks import Entry
+from ml_dash._store.merging import Entry
 from ml_dash.exceptions import (
     CorruptDataError,
     InvalidValueError,

@@ -18,6 +18,7 @@ from ml_dash.exceptions import (
     DataLossWarning,
     LocalWriteError,
     MLDashError,
+    PrefixError,
     ShutdownIncompleteError,
 )
 from tests.contract.refusing import refusing
@@ -271,7 +272,7 @@ def test_warnings_as_errors_lose_nothing(
     with refusing():
         for n in range(1, 51):
             try:
-                exp.metrics("m").log(n=n)
+                exp.metrics.log(m={"n": n}, other={"n": n})
                 exp.flush()
             except DataLossWarning:
                 raised += 1
@@ -279,8 +280,36 @@ def test_warnings_as_errors_lose_nothing(
     exp.run.complete()
     assert died == []
     with exp.run:
+        others = exp.metrics("other").read()["data"]
+        assert [p["data"]["n"] for p in others] == list(range(1, 51))
         assert [p["data"]["n"] for p in exp.metrics("m").read()["data"]] == list(range(51))
     assert exp.ledger().lost == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_thread_that_writes_what_gathered_survives(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that is no refusal of the disk reaches the user's next call, in every mode."""
+    monkeypatch.setenv("ML_DASH_DURABILITY", "batch")
+    exp = opened(tmp_path, mode)
+    died: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    store = exp._run_store
+    stream = store.metrics.writer("late").stream
+    folder = exp.folder / "metrics" / "late"
+    stream.close()
+    (folder / "data.jsonl").unlink(missing_ok=True)
+    (folder / "data.jsonl").symlink_to(tmp_path / "outside")
+    exp.metrics("late").log(n=1)
+    store._write_gathered()
+    with pytest.raises(PrefixError, match="symbolic link"):
+        exp.metrics("m").log(n=1)
+    (folder / "data.jsonl").unlink()
+    exp.run.complete()
+    assert died == []
+    with exp.run:
+        assert [p["data"] for p in exp.metrics("late").read()["data"]] == [{"n": 1}]
 
 
 @pytest.mark.parametrize("mode", TOLERANT)

@@ -24,7 +24,8 @@ class Fault:
     """What the server does instead of answering.
 
     Attributes:
-        kind: ``status``, ``reset``, ``hang``, ``cut`` (half of the body) or ``page`` (HTML).
+        kind: ``status``, ``reset``, ``hang``, ``cut`` (half of the body), ``page`` (HTML) or
+            ``nothing`` (a yes that says nothing).
         times: How often.
         part: Only requests whose path has this part.
         methods: Only requests of these methods.
@@ -178,6 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
     def go_wrong(self, fault: Fault) -> None:
         if fault.kind == "status":
             self.send(fault.status, b'{"error":"the server is ill"}', fault.headers)
+            return
+        if fault.kind == "nothing":
+            self.send(200, b"{}")
             return
         if fault.kind == "page":
             self.send(200, b"<html>Please log in</html>", {"content-type": "text/html"})

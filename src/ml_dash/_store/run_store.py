@@ -289,9 +289,11 @@ class RunStore:
             self._refuse(kind, stream.path, self._full)
             return None
         if self._batch:
-            self._raise_deferred()
+            if self._strict:
+                self._raise_deferred()
             if self._waiting.hold(stream, tail, kind):
                 self._flusher.wake()
+                self._raise_deferred()  # a warning may be an error: the record is safe by now
                 return None
         try:
             self._drain(now=self._batch)

@@ -20,11 +20,11 @@ from ml_dash._base.clock import stamp
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_SH, flocked
 from ml_dash._record import codec
-from ml_dash._record.flatten import flatten
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import PENDING, POINTS, SUMMARY, TRACKS
 from ml_dash._store.logs import decode_line, decode_lines
+from ml_dash._store.merging import REPLACED, Entry, merge_entries
 from ml_dash._store.metrics import noted_name
 from ml_dash._store.names import Names, decode, encode, spells
 from ml_dash._store.stream import Stream
@@ -35,26 +35,6 @@ _KIND = "track"
 _MARK = b'{"merge":'
 MERGE_AT_BYTES = 1 << 20
 """Size of the pending entries at which an append merges them: bounds memory and waiting time."""
-
-Entry = dict[str, Any]
-
-
-def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """Put entries of equal time stamp together, flatten them and sort them by time stamp.
-
-    A later field replaces an earlier one of the same name, nested or not, as in 0.6: entries are
-    flattened only afterwards.
-    """
-    merged: dict[float, Entry] = {}
-    for entry in entries:
-        merged.setdefault(entry["timestamp"], {}).update(entry)
-    return sorted((flatten(entry) for entry in merged.values()), key=_sort_key)
-
-
-def _sort_key(entry: Entry) -> tuple[bool, float]:
-    time = entry["timestamp"]
-    # NaN compares with nothing; it goes to the end instead of anywhere.
-    return math.isnan(time), time
 
 
 class TrackStore:
@@ -103,7 +83,11 @@ class TrackStore:
 
     def _block(self, lines: list[bytes]) -> list[bytes]:
         entries = (decode_line(line, self.pending.path) for line in lines)
-        return [codec.encode(entry) for entry in merge_entries(entries)]
+        replaced: list[tuple[float, str]] = []
+        block = [codec.encode(entry) for entry in merge_entries(entries, replaced)]
+        if replaced:
+            _log.warning(REPLACED, self.topic, len(replaced), *reversed(replaced[0]))
+        return block
 
     def _move(self, fd: int, block: list[bytes]) -> None:
         with self.data.exclusive() as data_fd:

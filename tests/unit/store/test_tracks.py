@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ml_dash._store.journal import Journal
-from ml_dash._store.tracks import TrackStore, TrackStores, merge_entries
+from ml_dash._store.merging import merge_entries
+from ml_dash._store.tracks import TrackStore, TrackStores
 
 LINES = [
     b'{"timestamp":3.0,"x":3}',
@@ -66,6 +67,22 @@ def test_merged_times_are_not_merged_again(tmp_path: Path) -> None:
     track.pending.append(b'{"timestamp":2.0,"late":true}')
     track.merge()
     assert stored(track) == [*MERGED, {"timestamp": 2.0, "late": True}]
+
+
+def test_a_value_that_another_replaces_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of one time stamp and name the later value stays; the log says so once for a merge."""
+    track = filled(tmp_path / "robot")
+    track.merge()
+    assert caplog.text == ""
+    for value in (1, 1, 2, 3):
+        track.pending.append(b'{"timestamp":7.5,"x":%d}' % value)
+    track.merge()
+    assert stored(track)[-1] == {"timestamp": 7.5, "x": 3}
+    (record,) = caplog.records
+    assert "'robot'" in record.getMessage()
+    assert "name: 2, the first was 'x' at 7.5" in record.getMessage()
 
 
 def test_times_that_are_no_numbers_come_last() -> None:
