@@ -1,0 +1,84 @@
+"""No error of the package ends without a word: whoever swallows one says why here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.repo.silence import silent_places
+
+PACKAGE = Path(__file__).parents[2] / "src" / "ml_dash"
+ALLOWED = {
+    "_base/chosen.py": {
+        "_pyproject: OSError": "a pyproject.toml that is not ours to see is looked for further up",
+    },
+    "_delivery/prune.py": {
+        "_remove_empty: OSError": "a folder with another run in it stays; other errors are raised",
+    },
+    "_delivery/run_delivery.py": {
+        "_is_ending: (ValueError, KeyError, TypeError)": "a line that is no record ends no run",
+    },
+    "_file_content.py": {
+        "_is_path: (OSError, ValueError)": "a text that cannot be a path is no path",
+    },
+    "_remote/errors.py": {
+        "retry_after_s: ValueError": "the header may hold a date instead",
+        "retry_after_s: (ValueError, TypeError, OverflowError)": "a header without a time asks "
+        "for nothing",
+    },
+    "_remote/users.py": {
+        "get_current_user_or_none: NotAuthenticatedError": "without a token there is no user: "
+        "that is what None means there",
+    },
+    "_store/blobs.py": {
+        "_clone: OSError": "file systems that share no blocks get a copy",
+    },
+    "_store/stream.py": {
+        "_is_record: ValueError": "that is the question",
+    },
+    "run.py": {
+        "_login_name: (ImportError, KeyError, OSError)": "a user without a name has none; what "
+        "needs the name raises",
+    },
+    "server/points/columns.py": {
+        "_is_text: UnicodeEncodeError": "that is the question",
+    },
+}
+"""For each file its silent places, and why they may be silent."""
+
+
+def found() -> dict[str, set[str]]:
+    """Return the silent places of the package by file."""
+    places = {
+        path.relative_to(PACKAGE).as_posix(): set(silent_places(path))
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "policy.py"  # the place that decides
+    }
+    return {name: each for name, each in places.items() if each}
+
+
+def test_every_silent_place_has_its_reason() -> None:
+    """A new one fails here; so does a reason whose place is gone."""
+    assert found() == {name: set(reasons) for name, reasons in ALLOWED.items()}
+
+
+@pytest.mark.parametrize(
+    ("code", "silent"),
+    [
+        ("try: f()\nexcept OSError: pass", ["<module>: OSError"]),
+        ("def g():\n try: f()\n except: return None", ["g: everything"]),
+        ("def g():\n try: f()\n except OSError: return", ["g: OSError"]),
+        ("def g():\n try: f()\n except (OSError, KeyError): return []", ["g: (OSError, KeyError)"]),
+        ("for x in y:\n try: f()\n except OSError: continue", ["<module>: OSError"]),
+        ("with contextlib.suppress(OSError): f()", ["<module>: OSError"]),
+        ("def g():\n try: f()\n except OSError:\n  if x: return {}\n  raise", ["g: OSError"]),
+        ("def g():\n try: f()\n except FileNotFoundError: return None", []),
+        ("def g():\n try: f()\n except OSError as e:\n  _log.error('%s', e)\n  return None", []),
+        ("def g():\n try: f()\n except OSError as e: raise X from e", []),
+    ],
+)
+def test_the_search_finds(code: str, silent: list[str], tmp_path: Path) -> None:
+    """Each way of swallowing, and none of the ways of telling."""
+    (tmp_path / "code.py").write_text(code)
+    assert list(silent_places(tmp_path / "code.py")) == silent
