@@ -216,10 +216,13 @@ class Courier:
             return self.report()
         patience_s = self._settings.close_timeout_s if timeout_s is None else timeout_s
         report = self._shipper.hand_over(patience_s)
-        if report.pending:
-            error = self._late(report, f"within {patience_s:g} s")
-            if timeout_s is not None and not report.halted:
-                raise error
+        if not report.pending:
+            return report
+        error = self._late(report, f"within {patience_s:g} s")
+        if timeout_s is not None and not report.halted:
+            raise error
+        if not report.halted or self._mode is ErrorHandlingMode.STRICT:
+            # A halt was told when it came.
             handle_error(error, "handing the run over", self._mode)
         return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -9,7 +10,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,6 +70,9 @@ class Loopback(ThreadingHTTPServer):
         self.lock = threading.RLock()
         self.token = TOKEN
         self.honours_keys = True
+        self.takes_gzip = False
+        self.body_bytes = 0
+        self.connections: list[socket.socket] = []
         self.runs: dict[str, Run] = {}
         self.nodes: dict[str, dict[str, Any]] = {}
         self.content: dict[str, bytes] = {}
@@ -115,6 +119,12 @@ class Loopback(ThreadingHTTPServer):
         with self.arrived:
             assert self.arrived.wait_for(condition, timeout_s)
 
+    def hang_up(self) -> None:
+        """Break all connections, as a server does that is killed."""
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def count(self, part: str, method: str = "POST") -> int:
         """Return how many requests came whose path has a part."""
         return sum(method == seen[0] and part in seen[1] for seen in self.seen)
@@ -132,6 +142,7 @@ def serving(port: int = 0) -> Iterator[Loopback]:
             server.released.set()
             server.shutdown()
             thread.join()
+            server.hang_up()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -142,6 +153,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections.append(self.connection)
+
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
@@ -151,6 +166,9 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         server = self.server
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        server.body_bytes += len(body)
+        if self.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         key = self.headers.get("idempotency-key")
         with server.lock:
             server.seen.append((self.command, self.path, key))
@@ -162,7 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None:
             self.go_wrong(fault)
         else:
-            self.send(status, json.dumps(reply).encode())
+            said = {"idempotency-key": key} if key and server.honours_keys else {}
+            said |= {"accept-encoding": "gzip"} if server.takes_gzip else {}
+            self.send(status, json.dumps(reply).encode(), said)
 
     do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
 

@@ -116,7 +116,9 @@ def test_a_broken_answer_doubles_nothing(
     keys = [key for _, path, key in server.seen if path.endswith("/logs")]
     assert len(keys) == 2
     assert len(set(keys)) == 1
-    assert delivery.report().streams["logs"].retries == 1
+    report = delivery.report()
+    assert report.streams["logs"].retries == 1
+    assert report.maybe_duplicated == 0
 
 
 def test_a_killed_deliverer_goes_on_where_it_was(
@@ -226,7 +228,6 @@ def test_an_old_server_leaves_a_doubt(deliver: Deliver, store: RunStore, server:
     """Without idempotency keys a lost answer doubles records, and the account says so."""
     server.honours_keys = False
     delivery = deliver()
-    delivery.folder.note(honours_keys=False)
     log(store, 4)
     drain(delivery)
     log(store, 2, 4)
@@ -235,3 +236,16 @@ def test_an_old_server_leaves_a_doubt(deliver: Deliver, store: RunStore, server:
     drain(delivery)
     assert len(server.run.logs) == 8
     assert delivery.report().maybe_duplicated == 2
+
+
+def test_a_server_that_takes_gzip_gets_it(
+    deliver: Deliver, store: RunStore, server: Loopback
+) -> None:
+    """Large batches are compressed once the server has said that it takes that."""
+    server.takes_gzip = True
+    delivery = deliver()
+    drain(delivery)
+    log(store, 500)
+    drain(delivery)
+    assert messages(server) == lines(500)
+    assert server.body_bytes < 500 * 40

@@ -31,3 +31,7 @@ class Backoff:
             return min(retry_after_s, self.retry_after_cap_s) + self.jitter() * self.base_s
         ceiling_s = min(self.cap_s, self.base_s * 2 ** min(failures - 1, 30))
         return float(self.jitter() * ceiling_s)
+
+
+USUAL = Backoff()
+"""What a lane does that was given nothing else."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
+from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery import batch as batches
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.batch import Bounds
@@ -67,11 +69,12 @@ class Lane:
         self._rejected = rejected
         self._run_key = run_key
         self._bounds = bounds or Bounds(max_records=sink.max_records)
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or backoffs.USUAL
         self._honours_keys = honours_keys
         self._clock = clock
         self._cursor: Cursor | None = None
         self._unsaved = False
+        self._lock = threading.Lock()
         self.state = State.READY
         self.failures = 0
         self.not_before_s = 0.0
@@ -85,11 +88,12 @@ class Lane:
             CorruptDataError: its document is damaged.
             OSError: it cannot be read.
         """
-        if self._cursor is None:
-            self._cursor = self._cursors.load()
-            if self._cursor.in_flight is not None:
-                self._doubt()  # whoever named this batch may have sent it
-        return self._cursor
+        cursor = self._cursor
+        if cursor is None:
+            # The user's thread looks too; what it finds must not replace what is newer.
+            with self._lock:
+                cursor = self._cursor = self._cursor or self._doubted(self._cursors.load())
+        return cursor
 
     @property
     def is_due(self) -> bool:
@@ -102,8 +106,14 @@ class Lane:
 
     def reload(self) -> None:
         """Look on disk again how far the stream is delivered."""
-        if not self._unsaved:
-            self._cursor = None
+        with self._lock:
+            if not self._unsaved:
+                self._cursor = None
+
+    def reset_after_fork(self) -> None:
+        """Start afresh in a forked child: its parent delivers what it was about to."""
+        self._lock = threading.Lock()
+        self._cursor, self._unsaved = None, False
 
     def step(self) -> Verdict | None:
         """Send one batch; return what became of it, or None when there is nothing to send."""
@@ -180,6 +190,8 @@ class Lane:
         cursor = self.cursor
         named = cursor.in_flight
         assert named is not None
+        # The answer that confirms a batch says whether the server knew it from before.
+        doubted = delivered if named.doubted and not self._honours_keys() else 0
         self._save(
             replace(
                 cursor,
@@ -188,7 +200,7 @@ class Lane:
                 delivered=cursor.delivered + delivered,
                 rejected=cursor.rejected + rejected,
                 size_bytes=cursor.size_bytes + (named.end - cursor.offset if delivered else 0),
-                maybe_duplicated=cursor.maybe_duplicated + (delivered if named.doubted else 0),
+                maybe_duplicated=cursor.maybe_duplicated + doubted,
                 in_flight=None,
             )
         )
@@ -199,9 +211,9 @@ class Lane:
         wait_s = self._backoff.wait_s(self.failures, verdict.retry_after_s)
         self.state, self.not_before_s = State.BACKING_OFF, self._clock() + wait_s
         if self._cursor is not None and self._cursor.in_flight is not None:
-            self._cursor = replace(self._cursor, retries=self._cursor.retries + 1)
-            if verdict.may_have_arrived:
-                self._doubt()
+            cursor = replace(self._cursor, retries=self._cursor.retries + 1)
+            self._cursor = self._doubted(cursor) if verdict.may_have_arrived else cursor
+            self._unsaved = True
         _log.debug("%s waits %.1f s: %s", self.source.name, wait_s, verdict.error)
         return verdict
 
@@ -210,12 +222,13 @@ class Lane:
         self.state = State.HALTED
         return verdict
 
-    def _doubt(self) -> None:
-        """Note that the batch may be on the server twice once it is delivered."""
-        cursor = self._cursor
-        if cursor is not None and cursor.in_flight is not None and not self._honours_keys():
-            self._cursor = replace(cursor, in_flight=replace(cursor.in_flight, doubted=True))
-            self._unsaved = True
+    @staticmethod
+    def _doubted(cursor: Cursor) -> Cursor:
+        """Note that the server may have the batch in flight already."""
+        named = cursor.in_flight
+        if named is None:
+            return cursor
+        return replace(cursor, in_flight=replace(named, doubted=True))
 
     def _save(self, cursor: Cursor) -> None:
         # Kept in memory first: what was delivered stays delivered while the disk refuses.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ml_dash._base.settings import SPOOL_MAX_BYTES
+from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.cursors import CursorFile
 from ml_dash._delivery.lane import Lane, State
@@ -68,7 +69,7 @@ class RunDelivery:
         self.rejected = Rejected(folder.path)
         self.halted: MLDashError | None = None
         self._told = told
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or backoffs.USUAL
         self._owed_max_bytes = owed_max_bytes
         self._clock = clock
         self._uploaded = Uploaded(folder.path / "uploaded.jsonl")
@@ -95,7 +96,7 @@ class RunDelivery:
         return Lane(
             source, sink, CursorFile(self.folder.cursors, source.name), self.rejected,
             self.folder.target.run_key, backoff=self._backoff, clock=self._clock,
-            honours_keys=lambda: self.folder.target.honours_keys,
+            honours_keys=lambda: self.server.honours_keys,
         )  # fmt: skip
 
     # -- working ---------------------------------------------------------------------------------
@@ -270,8 +271,6 @@ class RunDelivery:
             OSError: the run's folder cannot be read.
         """
         self._lanes.find()
-        if not self.lease.is_held:
-            self.reload()
         reasons: dict[str, Counter[str]] = defaultdict(Counter)
         for entry in self.rejected.entries():
             reasons[entry["stream"]][entry["code"]] += 1
@@ -303,6 +302,13 @@ class RunDelivery:
         """Look on disk again how far the streams are delivered."""
         for lane in self._lanes:
             lane.reload()
+        self.folder.reload()
+        self._uploaded.reload()
+
+    def reset_after_fork(self) -> None:
+        """Start afresh in a forked child."""
+        for lane in self._lanes:
+            lane.reset_after_fork()
         self.folder.reload()
         self._uploaded.reload()
 

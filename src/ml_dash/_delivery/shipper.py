@@ -26,14 +26,16 @@ class Shipper:
     Args:
         delivery: The run's delivery.
         telling: Decides what becomes of what goes wrong.
-        poll_s: How often the streams are looked at, in seconds.
+        poll_s: How often the streams are looked at, in seconds; see POLL_S.
     """
 
-    def __init__(self, delivery: RunDelivery, telling: Telling, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self, delivery: RunDelivery, telling: Telling, poll_s: float | None = None
+    ) -> None:
         self.delivery = delivery
         self.telling = telling
         self.crashes = 0
-        self._poll_s = poll_s
+        self._poll_s = POLL_S if poll_s is None else poll_s
         self._thread: threading.Thread | None = None
         self._make_own()
         reset_in_child(self)
@@ -164,4 +166,4 @@ class Shipper:
         """Forget the parent's thread in a forked child, which has none until it writes."""
         self._thread = None
         self._make_own()
-        self.delivery.reload()
+        self.delivery.reset_after_fork()

@@ -61,6 +61,11 @@ class Server(FileCalls, RecordCalls, TrackCalls):
         self._node_ids = {}
         self._folder_ids = {}
 
+    @property
+    def honours_keys(self) -> bool:
+        """Whether the server has shown that it knows a batch that comes again."""
+        return self._transport.honours_keys
+
     def close(self) -> None:
         """Close the connections, if there are any."""
         self._transport.close()

@@ -30,7 +30,6 @@ class Target:
         created_at: When delivery to this server was asked for first.
         run_id: The run's id on the server; empty until it is known.
         project_id: Its project's id there; empty until it is known.
-        honours_keys: Whether the server knows a batch that it has seen before.
     """
 
     url: str
@@ -39,7 +38,6 @@ class Target:
     created_at: str = ""
     run_id: str = ""
     project_id: str = ""
-    honours_keys: bool = True
 
 
 class TargetFolder:

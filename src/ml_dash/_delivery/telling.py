@@ -25,7 +25,7 @@ class Telling:
         kept: Where everything is.
         mode: The run's error mode.
         on_error: Called with each error that is told.
-        tell_after_s: How long an outage lasts before it is told, in seconds.
+        tell_after_s: How long an outage lasts before it is told, in seconds; see TELL_AFTER_S.
         clock: Seconds, rising.
 
     Attributes:
@@ -39,7 +39,7 @@ class Telling:
         mode: ErrorHandlingMode,
         on_error: Callable[[MLDashError], object] | None = None,
         *,
-        tell_after_s: float = TELL_AFTER_S,
+        tell_after_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deferred: MLDashError | None = None
@@ -48,7 +48,7 @@ class Telling:
         self._kept = kept
         self._mode = mode
         self._on_error = on_error
-        self._tell_after_s = tell_after_s
+        self._tell_after_s = TELL_AFTER_S if tell_after_s is None else tell_after_s
         self._clock = clock
         self._began_s: float | None = None
         self._failures = 0

@@ -9,7 +9,9 @@ from ml_dash.exceptions import (
     AuthenticationError,
     ChecksumMismatchError,
     CorruptDataError,
+    GraphQLError,
     InvalidFileError,
+    InvalidResponseError,
     InvalidValueError,
     MLDashError,
     NotFoundError,
@@ -97,6 +99,8 @@ def judge(error: MLDashError) -> Verdict:
         return Retry(error) if error.context.get("accepted") is None else Halt(error, False)
     if isinstance(error, _REJECT):
         return Reject(error)
+    if isinstance(error, InvalidResponseError) and not isinstance(error, GraphQLError):
+        return Retry(error)  # a proxy's page or its way to a login, which pass
     if isinstance(error, RemoteClientError) and not error.retryable:
         return Halt(error)
     return Retry(error) if error.retryable else Halt(error, False)

@@ -75,9 +75,7 @@ class Calls:
         hidden: Callable[[MLDashError], bool] = lacks_field,
     ) -> T:
         """Return what ``call`` finds, or 0.6's answer; see :func:`deprecate.answer`."""
-        return deprecate.answer(
-            self._rules, f"RemoteClient.{name}", lambda: old, call, hidden
-        )
+        return deprecate.answer(self._rules, f"RemoteClient.{name}", lambda: old, call, hidden)
 
 
 def encoded(body: dict[str, Any], **values: Any) -> bytes:

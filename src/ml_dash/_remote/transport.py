@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ CONNECT_TIMEOUT_S = 10.0
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers drop an idle connection
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _ERROR_BODY_MAX_BYTES = 64 * 1024
+_COMPRESS_FROM_BYTES = 1024
+_COMPRESSION = 3
 
 
 class _Session:
@@ -79,6 +82,10 @@ class Transport:
         policy: When a request is sent again.
         timeout_s: Seconds that a connection may be silent.
 
+    Attributes:
+        honours_keys: Whether the server knows a repeated request by its idempotency key: it says so
+            by sending the key back.
+
     Raises:
         ConfigurationError: the URL is none of an HTTP server, or carries credentials.
     """
@@ -92,6 +99,8 @@ class Transport:
         self._policy = policy
         self._lock = threading.Lock()
         self._session: _Session | None = None
+        self._takes_gzip = False
+        self.honours_keys = False
         self._left_behind: list[_Session] = []
         reset_in_child(self)
 
@@ -115,6 +124,9 @@ class Transport:
         headers = dict(how.pop("headers", None) or {})
         if body is not None:
             headers["content-type"] = "application/json"
+            if self._takes_gzip and len(body) >= _COMPRESS_FROM_BYTES:
+                headers["content-encoding"] = "gzip"
+                body = gzip.compress(body, _COMPRESSION, mtime=0)
         response = self.request(
             method, path, lambda: {} if body is None else {"content": body}, headers=headers, **how
         )
@@ -161,9 +173,17 @@ class Transport:
         def send() -> httpx.Response:
             with self._answer(method, path, body(), all_headers, params, patience_s) as response:
                 response.read()
+                self._take_note(response, idempotency_key)
                 return response
 
         return self.retried(send, safe=safe, also_retry=also_retry, patience_s=patience_s)
+
+    def _take_note(self, response: httpx.Response, idempotency_key: str | None) -> None:
+        """Note what the server's answer says about the server."""
+        offered = response.headers.get("accept-encoding", "")
+        self._takes_gzip = "gzip" in (word.strip().split(";")[0] for word in offered.split(","))
+        if idempotency_key is not None:
+            self.honours_keys = response.headers.get("idempotency-key") == idempotency_key
 
     @contextmanager
     def stream(

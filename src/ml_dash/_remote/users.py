@@ -91,9 +91,7 @@ class UserCalls(Calls):
         The siblings ``get_current_user_or_none`` and ``get_current_user_or_raise`` tell one from
         the other.
         """
-        return self._old_answer(
-            "get_current_user", None, self.get_current_user_or_none, anything
-        )
+        return self._old_answer("get_current_user", None, self.get_current_user_or_none, anything)
 
     def get_current_user_or_none(self) -> dict[str, Any] | None:
         """Return the user of the token; None only if there is no token, or no user for it.
