@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 from ml_dash.run import require_open
 
+T = TypeVar("T")
 
-class WhileOpen:
+
+class WhileOpen(Generic[T]):
     """A property that costs nothing while the run is open.
 
     Then the instance's own dictionary has the value, and Python does not ask further.
     """
 
-    def __init__(self, value: Callable[[Any], Any]) -> None:
+    def __init__(self, value: Callable[[Any], T]) -> None:
         self._value = value
         self.__doc__ = value.__doc__
 
-    def __get__(self, experiment: Any, _owner: type | None = None) -> Any:
+    @overload
+    def __get__(self, experiment: None, _owner: type | None = None) -> WhileOpen[T]: ...
+
+    @overload
+    def __get__(self, experiment: object, _owner: type | None = None) -> T: ...
+
+    def __get__(self, experiment: Any, _owner: type | None = None) -> WhileOpen[T] | T:
         if experiment is None:
             return self
         require_open(experiment)
