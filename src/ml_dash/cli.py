@@ -113,20 +113,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after ``ml-dash``; those of this process when omitted.
     """
-    call = _Call()
+    edge = _Edge(_Call())
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        outcome = program.main(words, prog_name="ml-dash", obj=call, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.Abort as error:
-        return _tell_stopped(error)
-    except MLDashError as error:
-        return _tell_failed(error, call)
-    except Exception as error:
-        return _tell_unexpected(error, call)
-    return outcome if isinstance(outcome, int) else 0
+    with edge:
+        outcome = program.main(words, prog_name="ml-dash", obj=edge.call, standalone_mode=False)
+        edge.code = outcome if isinstance(outcome, int) else 0
+    return edge.code
+
+
+class _Edge:
+    """The edge of the program: every error ends here, with a line and an exit code.
+
+    Args:
+        call: What the options say.
+    """
+
+    def __init__(self, call: _Call) -> None:
+        self.call = call
+        self.code = FAILED
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, click.ClickException):
+            error.show()
+            self.code = error.exit_code
+        elif isinstance(error, click.Abort):
+            self.code = _tell_stopped(error)
+        elif isinstance(error, MLDashError):
+            self.code = _tell_failed(error, self.call)
+        elif isinstance(error, Exception):
+            self.code = _tell_unexpected(error, self.call)
+        else:
+            return False
+        return True
 
 
 def _tell_stopped(error: click.Abort) -> int:

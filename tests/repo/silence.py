@@ -79,3 +79,17 @@ def silent_places(path: Path) -> Iterator[str]:
             yield f"{where}: {ast.unparse(node.type) if node.type else 'everything'}"
         elif isinstance(node, ast.Call) and _suppresses(node) and not _means_absence(node.args):
             yield f"{where}: {', '.join(ast.unparse(each) for each in node.args)}"
+
+
+def logs_without_error(path: Path) -> Iterator[str]:
+    """Yield the log calls of a file's handlers that show nothing of the error at hand."""
+    for handler in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(handler, ast.ExceptHandler):
+            continue
+        for call in _own_nodes(handler):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("_log."):
+                shown = {keyword.arg for keyword in call.keywords}
+                names = {node.id for arg in call.args for node in ast.walk(arg)
+                         if isinstance(node, ast.Name)}  # fmt: skip
+                if "exc_info" not in shown and handler.name not in names:
+                    yield f"line {call.lineno}"

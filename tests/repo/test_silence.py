@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.silence import silent_places
+from tests.repo.silence import logs_without_error, silent_places
 
 PACKAGE = Path(__file__).parents[2] / "src" / "ml_dash"
 ALLOWED = {
@@ -82,3 +82,14 @@ def test_the_search_finds(code: str, silent: list[str], tmp_path: Path) -> None:
     """Each way of swallowing, and none of the ways of telling."""
     (tmp_path / "code.py").write_text(code)
     assert list(silent_places(tmp_path / "code.py")) == silent
+
+
+def test_a_log_call_shows_the_error_at_hand(tmp_path: Path) -> None:
+    """Its text or its traceback: a message alone hides what happened."""
+    code = tmp_path / "code.py"
+    code.write_text("try: f()\nexcept OSError as error: _log.warning('failed')\n")
+    assert list(logs_without_error(code)) == ["line 2"]
+    code.write_text("try: f()\nexcept OSError as error: _log.warning('failed: %s', error)\n")
+    assert list(logs_without_error(code)) == []
+    hidden = {path.name: list(logs_without_error(path)) for path in PACKAGE.rglob("*.py")}
+    assert {name: lines for name, lines in hidden.items() if lines} == {}

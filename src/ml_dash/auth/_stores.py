@@ -260,8 +260,8 @@ class EncryptedFileStorage(_FileStorage):
         fsio.write_atomic(own, self._fernet.generate_key(), mode=0o600)
         try:
             os.link(own, self.key_file)  # whole from the first moment, and never over another
-        except FileExistsError:
-            _log.info("%s was made by another process", self.key_file)
+        except FileExistsError as error:
+            _log.info("Another process was faster with the key: %s", error)
         finally:
             os.unlink(own)
 
