@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from ml_dash._base.policy import failure_of, handle_errors
 
+_log = logging.getLogger("ml_dash")
 COMPLETED, FAILED, CANCELLED = "COMPLETED", "FAILED", "CANCELLED"
 
 
@@ -51,11 +54,20 @@ def closed(run: Closeable) -> None:
         _unwatch_sigterm()
 
 
-def describe(error: BaseException | None) -> dict[str, str] | None:
-    """Return type and text of an exception, as kept with the run."""
-    if error is None:
+def describe(error: BaseException | None, status: str) -> dict[str, str] | None:
+    """Return type and text of the exception that ended a run, as kept with it."""
+    if error is None or status == COMPLETED:
         return None
     return {"type": type(error).__name__, "message": str(error)}
+
+
+def tell_unchanged(folder: Path, ended_as: str | None, status: str) -> None:
+    """Say that a run is not open, so that it does not get the status that it is given."""
+    if ended_as is None:
+        _log.warning("%s is not open, so it is not marked %s", folder, status)
+    elif ended_as != status:
+        _log.warning("%s has ended as %s and stays so; it is not marked %s", folder, ended_as,
+                     status)  # fmt: skip
 
 
 def _at_exit() -> None:

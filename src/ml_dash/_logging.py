@@ -13,7 +13,7 @@ from ml_dash._base.policy import ErrorHandlingMode, handle_error
 from ml_dash._store.logs import LogStore
 from ml_dash.exceptions import ConsoleEchoError
 from ml_dash.log import LogBuilder, LogLevel
-from ml_dash.run import require_open, requires_open
+from ml_dash.run import requires_open
 
 F = TypeVar("F")
 
@@ -32,15 +32,13 @@ else:
 class Logging:
     """The logging part of an experiment."""
 
-    _is_open: bool
     _echo: bool
     _mode: ErrorHandlingMode
     _rules: Rules
 
     if TYPE_CHECKING:
 
-        @property
-        def _run_store(self) -> RunStore: ...
+        def _run_store_for_writing(self) -> RunStore: ...
 
     @overload
     def log(
@@ -91,11 +89,9 @@ class Logging:
         return None
 
     def _write_log(self, level: str, message: Any, metadata: dict[str, Any]) -> None:
-        if not self._is_open:
-            require_open(self)
         name = LogLevel.validate(level)
         tail = LogStore.encode(name, message, stamp(), metadata)
-        store = self._run_store
+        store = self._run_store_for_writing()
         store.write(store.logs.stream, tail, "logs")
         if self._echo:
             # Stored first: a console that takes no text costs nothing but its copy.

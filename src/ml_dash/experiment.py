@@ -128,6 +128,8 @@ class Experiment(Delivered, Logging, RunIdentity):
     ) -> None:
         self._is_open = False
         self._was_closed = False
+        self._ended_as: str | None = None
+        self._blocks = 0
         self._rules = deprecate.rules(future, error_mode)
         self._mode = self._rules.mode
         self._settings = Settings.from_env()
@@ -228,6 +230,8 @@ class Experiment(Delivered, Logging, RunIdentity):
     def _run_store_for_writing(self) -> RunStore:
         if not self._is_open:
             require_open(self)
+        if self._write_protected:
+            self._require_writable()
         return self._run_store
 
     # -- life ------------------------------------------------------------------------------------
@@ -267,17 +271,19 @@ class Experiment(Delivered, Logging, RunIdentity):
 
     def _close(self, status: str, error: BaseException | None = None) -> None:
         if not self._is_open or self._store is None:
+            _lifetime.tell_unchanged(self.folder, self._ended_as, status)
             return
-        steps = (
+        steps: tuple[Callable[[], object], ...] = (
             functools.partial(self._metrics_manager._close, error),
-            functools.partial(self._store.close, status, _lifetime.describe(error)),
+            functools.partial(self._store.close, status, _lifetime.describe(error, status)),
+            self._uses.close,
         )
         problems = [problem for problem in map(failure_of, steps) if problem is not None]
         self._is_open, self._was_closed = False, True
         self._session = None
         self.__dict__.pop("metrics", None)
+        self._ended_as = status
         _lifetime.closed(self)
-        self._uses.close()
         problems += [] if self._courier is None else self._courier.finish()
         if error is None:
             raise_first(problems)

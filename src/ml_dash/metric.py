@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BufferManager", "MetricBuilder", "MetricsManager", "SummaryCache"]
 
+_log = logging.getLogger("ml_dash")
 _UNBOUND = object()
 
 
@@ -164,6 +165,7 @@ class MetricBuilder:
         self._experiment = experiment
         self._name = name
         self._definition: dict[str, Any] = {}
+        self._told: set[tuple[str, str]] = set()
         self._cache: SummaryCache | None = None
         self._session: object = _UNBOUND
         self._describe(description, tags, metadata)
@@ -171,12 +173,16 @@ class MetricBuilder:
     def _describe(
         self, description: str | None, tags: list[str] | None, metadata: dict[str, Any] | None
     ) -> None:
-        if description is not None:
-            self._definition.setdefault("description", description)
-        if tags is not None:
-            self._definition.setdefault("tags", _checked_tags(tags))
-        if metadata is not None:
-            self._definition.setdefault("metadata", metadata)
+        given = {"description": description, "metadata": metadata,
+                 "tags": None if tags is None else _checked_tags(tags)}  # fmt: skip
+        for key, value in given.items():
+            if value is None:
+                continue
+            noted = self._definition.setdefault(key, value)
+            if noted != value and (key, str(value)) not in self._told:
+                self._told.add((key, str(value)))
+                _log.warning("The %s of metric %r stays %r as first given; %r is not taken", key,
+                             self._name, noted, value)  # fmt: skip
 
     def log(self, **kwargs: Any) -> MetricBuilder:
         """Log one point; it is on disk when this returns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import deprecate
@@ -11,6 +12,8 @@ from ml_dash.exceptions import CorruptDataError, InvalidValueError
 
 if TYPE_CHECKING:
     from ml_dash.experiment import Experiment
+
+_log = logging.getLogger("ml_dash")
 
 
 class ParametersBuilder:
@@ -66,7 +69,10 @@ class ParametersBuilder:
                 kept="the parameters as they were", hint="Give it once",
             )  # fmt: skip
             deprecate.refuse(self._experiment._rules, "ParametersBuilder.set", error)
-        return self.flatten_dict(plain)
+        whole, flat = flatten.flatten(plain, keep_empty=True), self.flatten_dict(plain)
+        for key in whole.keys() - flat.keys():
+            _log.warning("The parameter %r is an empty dictionary, of which nothing is stored", key)
+        return flat
 
     @deprecate.changes("ParametersBuilder.get")
     def get(self, flatten: bool = True) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import getpass
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from ml_dash.exceptions import (
 
 __all__ = ["PROJECT_ROOT_FILES", "RUN", "find_project_root", "require_open", "requires_open"]
 
+_log = logging.getLogger("ml_dash")
 PROJECT_ROOT_FILES = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg")
 """A folder that holds one of these is the root of a project."""
 
@@ -220,10 +222,19 @@ class RUN:
         _experiment_of(self)._close("CANCELLED")
 
     def __enter__(self) -> Any:
-        return self.start()
+        experiment = _experiment_of(self)
+        opened = self.start()
+        experiment._blocks += 1
+        if experiment._blocks > 1:
+            _log.warning("The run %s is open in another block already; whichever block is left "
+                         "first ends it for both", self.prefix)  # fmt: skip
+        return opened
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        _experiment_of(self)._close("COMPLETED" if error is None else "FAILED", error)
+        experiment = _experiment_of(self)
+        experiment._blocks -= 1
+        left_well = error is None or (isinstance(error, SystemExit) and error.code in (None, 0))
+        experiment._close("COMPLETED" if left_well else "FAILED", error)
 
     def __call__(self, func: F) -> F:
         """Return a function that does its work inside this run: ``@exp.run``.
@@ -296,6 +307,7 @@ def find_project_root(start: str | Path | None = None, verbose: bool = False) ->
             console.say(f"Looking for a project in {folder}")
         if any((folder / name).exists() for name in PROJECT_ROOT_FILES):
             return str(folder)
+    _log.debug("No folder above %s looks like a project's root; the working directory counts", here)
     return str(Path.cwd())
 
 

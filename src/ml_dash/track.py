@@ -108,9 +108,10 @@ class TrackBuilder:
             InvalidValueError: ``_ts`` is no number, or a field is called ``timestamp``.
             SerializationError: a value has no JSON form; nothing was written.
             NotOpenError: the run is not open.
+            WriteProtectedError: the run is write-protected.
         """
         experiment = self._experiment
-        experiment._require_open()
+        store = experiment._run_store_for_writing()
         given = kwargs.pop("_ts", _MISSING)
         if "timestamp" in kwargs:
             raise InvalidValueError(
@@ -126,7 +127,7 @@ class TrackBuilder:
         time = times.automatic() if given is _MISSING else times.of_entry(given)
         head = b'{"timestamp":' + codec.encode(time)
         line = head + (b"," + line[1:] if fields else b"}")
-        experiment._run_store.write_track(self._topic, line, merged=experiment._merges_tracks)
+        store.write_track(self._topic, line, merged=experiment._merges_tracks)
         return self
 
     def flush(self) -> TrackBuilder:

@@ -115,6 +115,23 @@ def test_a_logging_call_warns_in_the_other_modes(
     assert exp.ledger().lost == 0
 
 
+@pytest.mark.parametrize("name", ["log", "metric", "track"])
+def test_without_buffering_it_is_the_same(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.6 dropped such a record with a warning; it waits, or raises in strict mode."""
+    monkeypatch.setenv("ML_DASH_BUFFER_ENABLED", "false")
+    exp = opened(tmp_path / "strict", "strict")
+    with refusing(), pytest.raises(LocalWriteError):
+        LOGGING[name](exp)
+    exp.run.complete()
+    exp = opened(tmp_path / "default", "default")
+    with refusing(), pytest.warns(DataLossWarning, match="1 record waits"):
+        LOGGING[name](exp)
+    exp.run.complete()
+    assert sum(exp.ledger().streams[kind].stored for kind in KINDS) == 4
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ASKING)
 def test_who_asks_for_an_effect_hears_of_its_failure(name: str, mode: str, tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ml_dash import Experiment
@@ -242,6 +244,16 @@ def test_the_end_says_what_is_left(
     exp.run.start()
     with pytest.raises(DeliveryTimeoutError, match="not delivered"):
         exp.run.complete()
+
+
+def test_nothing_stays_open_after_the_end(make: Make, server: Loopback) -> None:
+    """Neither a connection nor a thread outlives the run that needed it."""
+    with make().run as exp:
+        record(exp)
+    assert is_whole(server)
+    connections = psutil.Process().net_connections("tcp")
+    assert [c for c in connections if c.raddr and c.raddr.port == server.server_port] == []
+    assert [t for t in threading.enumerate() if t.name.startswith("ml-dash")] == []
 
 
 def test_a_flush_with_a_deadline(make: Make, server: Loopback) -> None:

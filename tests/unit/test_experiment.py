@@ -163,13 +163,42 @@ def test_what_closing_says_never_hides_the_exception(
 
 
 def test_write_protection(tmp_path: Path) -> None:
-    """Parameters and files refuse; the flag is stored."""
+    """Every call that writes refuses, which in 0.6 only two did; the flag is stored."""
     exp = make(tmp_path, _write_protected=True)
     with exp.run:
-        for call in (lambda: exp.params.set(a=1), lambda: exp.files("f").save_text("x", to="x")):
+        for call in (
+            lambda: exp.params.set(a=1),
+            lambda: exp.files("f").save_text("x", to="x"),
+            lambda: exp.log("x"),
+            lambda: exp.logs.error("x"),
+            lambda: exp.metrics("m").log(a=1),
+            lambda: exp.metrics.log(a=1),
+            lambda: exp.tracks("t").append(_ts=1, a=1),
+        ):
             with pytest.raises(WriteProtectedError, match="write-protected"):
                 call()
+    assert (recorded(exp).logs, recorded(exp).metrics, recorded(exp).tracks) == ([], {}, {})
     assert recorded(exp).document["write_protected"] is True
+
+
+def test_a_run_that_is_continued_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At INFO, with its folder: 0.6 appended without a word."""
+    with caplog.at_level(logging.INFO, "ml_dash"), make(tmp_path).run:
+        assert "Continuing" not in caplog.text
+    with caplog.at_level(logging.INFO, "ml_dash"), make(tmp_path).run as exp:
+        assert f"Continuing the run in {exp.folder}" in caplog.text
+
+
+def test_an_empty_dictionary_of_parameters_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of it can be stored, as in 0.6; the log names it."""
+    with make(tmp_path).run as exp:
+        exp.params.set(lr=1, model={"head": {}})
+        assert exp.params.get() == {"lr": 1}
+    assert "'model.head' is an empty dictionary" in caplog.text
 
 
 def test_an_unopened_experiment_can_be_copied(tmp_path: Path) -> None:

@@ -119,20 +119,25 @@ def test_a_new_thread_has_no_time_to_inherit(exp: Experiment) -> None:
     assert len(errors) == 1
 
 
-def test_descriptions(exp: Experiment) -> None:
-    """The first that is given is kept, in the snapshot and through a reopening."""
+def test_descriptions(exp: Experiment, caplog: pytest.LogCaptureFixture) -> None:
+    """The first that is given is kept, through a reopening too; another is refused in the log."""
     exp.metrics("m", description="what", tags=["a"], metadata={"k": 1}).log(a=1)
-    exp.metrics("m", description="other").log(a=2)
+    exp.metrics("m", description="what", tags=["a"]).log(a=1)
+    assert caplog.text == ""
+    for _ in range(2):
+        exp.metrics("m", description="other").log(a=2)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("The description of metric 'm' stays 'what'")
     exp.run.complete()
     exp.run.start()
     (exp.folder / "metrics" / "m" / "metadata.json").unlink()
     exp.metrics("m").log(a=3)
     stats = exp.metrics("m").stats()
     assert (stats["description"], stats["tags"], stats["metadata"]) == ("what", ["a"], {"k": 1})
-    assert (stats["totalDataPoints"], stats["totalChunks"], stats["chunkSize"]) == ("3", 0, 10_000)
+    assert (stats["totalDataPoints"], stats["totalChunks"], stats["chunkSize"]) == ("5", 0, 10_000)
     listed = exp.metrics("x").list_all()
     assert [(m["metricId"], m["name"], m["totalDataPoints"]) for m in listed] == [
-        ("local-metric-m", "m", "3")]  # fmt: skip
+        ("local-metric-m", "m", "5")]  # fmt: skip
 
 
 def test_awkward_names(exp: Experiment) -> None:

@@ -15,7 +15,13 @@ from pathlib import Path
 import pytest
 
 from ml_dash import RUN, Experiment
-from ml_dash.exceptions import NotOpenError, PrefixError, RunOpenError, UsageError
+from ml_dash.exceptions import (
+    ClosedExperimentError,
+    NotOpenError,
+    PrefixError,
+    RunOpenError,
+    UsageError,
+)
 from ml_dash.run import find_project_root
 
 NOW = datetime(2026, 1, 31, 9, 5, 7)
@@ -160,10 +166,47 @@ def test_the_context_manager(tmp_path: Path) -> None:
         assert given is exp
         assert status_of(exp) == "RUNNING"
     assert status_of(exp) == "COMPLETED"
-    for error in (ValueError("boom"), KeyboardInterrupt(), SystemExit(0)):
+    for error in (ValueError("boom"), KeyboardInterrupt(), SystemExit(3), SystemExit("no")):
         with pytest.raises(type(error)), exp.run:
             raise error
         assert status_of(exp) == "FAILED"
+
+
+@pytest.mark.parametrize("code", [0, None])
+def test_a_program_that_leaves_well_has_completed(code: int | None, tmp_path: Path) -> None:
+    """``sys.exit()`` and ``sys.exit(0)`` are no failure; 0.6 recorded one."""
+    exp = Experiment("o/p/n", dash_root=tmp_path)
+    with pytest.raises(SystemExit), exp.run:
+        sys.exit(code)
+    assert status_of(exp) == "COMPLETED"
+
+
+def test_a_block_inside_a_block(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The inner one ends the run for both, as in 0.6, and that is said before."""
+    exp = Experiment("o/p/n", dash_root=tmp_path)
+    exp.run.start()
+    with exp.run:
+        assert caplog.text == ""
+        with exp.run:
+            assert "ends it for both" in caplog.text
+        with pytest.raises(ClosedExperimentError):
+            exp.log("too late")
+    assert status_of(exp) == "COMPLETED"
+
+
+def test_an_end_after_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The first status stays; another one, or the end of what never began, is logged."""
+    exp = Experiment("o/p/n", dash_root=tmp_path)
+    exp.run.complete()
+    assert "not open, so it is not marked COMPLETED" in caplog.text
+    exp.run.start()
+    exp.run.complete()
+    caplog.clear()
+    exp.run.complete()
+    assert caplog.text == ""
+    exp.run.fail()
+    assert "has ended as COMPLETED and stays so" in caplog.text
+    assert status_of(exp) == "COMPLETED"
 
 
 def test_the_decorator(tmp_path: Path) -> None:

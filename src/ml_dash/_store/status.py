@@ -60,6 +60,9 @@ class RunDocument:
             joined = self._join()
             self._started_at = stamp()
             content = self._updated(found or self._content, description)
+            if "updated_at" in content:
+                _log.info("Continuing the run in %s, made at %s", self._document.path.parent,
+                          content.get("created_at"))  # fmt: skip
             if not (joined and content.get("status") == RUNNING):
                 content |= {"status": RUNNING, "started_at": self._started_at,
                             "ended_at": None, "error": None}  # fmt: skip
