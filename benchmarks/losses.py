@@ -52,6 +52,7 @@ def cell(tallies: dict[str, Tally], run: RawRun | None = None, more: str = "") -
 def end_rows() -> Iterator[Row]:
     """Section C.1: metric / log / track."""
     for end in ends.ENDS:
+
         def row(room: Room, end: ends.End = end) -> str:
             ended = ends.measure(room, end)
             return cell(ended.tallies, ended.run, f"exit {ended.exit_code}")
@@ -69,13 +70,17 @@ def _rates(room: Room) -> str:
 def kill_rows() -> Iterator[Row]:
     """`kill -9` of the group; only acknowledged records count."""
     for count in (1, 4):
+
         def row(room: Room, count: int = count) -> str:
             result = kills.measure(room, seed=1, runs=4, lives=7, processes=count)
             kinds = ", ".join(
-                f"{kind} {result.lost[kind]:,}" for kind in ("metric", "log", "track", "merged",
-                                                             "param", "file"))
-            return (f"{result.lost.total():,} of {result.acknowledged.total():,} ({kinds}); "
-                    f"{result.twice.total():,} twice; {len(result.faults):,} faults in all")
+                f"{kind} {result.lost[kind]:,}"
+                for kind in ("metric", "log", "track", "merged", "param", "file")
+            )
+            return (
+                f"{result.lost.total():,} of {result.acknowledged.total():,} ({kinds}); "
+                f"{result.twice.total():,} twice; {len(result.faults):,} faults in all"
+            )
 
         yield f"28 kills -9, {count} process{'es' if count > 1 else ''}", row
 
@@ -85,11 +90,11 @@ def value_rows() -> Iterator[Row]:
     names = values.TAKEN + values.EITHER + values.REFUSED
     results: dict[str, dict[tuple[str, str], values.Outcome]] = {}
     for name in names:
+
         def row(room: Room, name: str = name) -> str:
             if room.python not in results:
                 results[room.python] = values.measure(room, names)
-            return " / ".join(
-                _value(results[room.python][name, kind]) for kind in values.KINDS)
+            return " / ".join(_value(results[room.python][name, kind]) for kind in values.KINDS)
 
         yield name, row
 
@@ -106,12 +111,14 @@ def _value(outcome: values.Outcome) -> str:
 def disk_rows() -> Iterator[Row]:
     """Section C.4: 1 MB, 20,000 items, then room again; other causes with 1,000 of each kind."""
     for kind in disk.KINDS:
+
         def row(room: Room, kind: str = kind) -> str:
             with small_disk() as small:
                 return _outage(disk.measure_full(room, small, kind))
 
         yield f"1 MB disk, 20,000 items: {kind}", row
     for cause in disk.CAUSES:
+
         def cause_row(room: Room, cause: disk.Cause = cause) -> str:
             with small_disk() as small:
                 outage = disk.measure_cause(room, small, cause)
@@ -120,8 +127,10 @@ def disk_rows() -> Iterator[Row]:
                 return _outage(outage) + source + (f"; parameters gone: {early}" if early else "")
 
         yield f"{cause.name}, 1,000 of each kind, parameters, a file", cause_row
-    yield "folder removed under the run, 1,000 of each kind after it", (
-        lambda room: _outage(disk.measure_removed(room)))
+    yield (
+        "folder removed under the run, 1,000 of each kind after it",
+        (lambda room: _outage(disk.measure_removed(room))),
+    )
 
 
 class small_disk:  # noqa: N801 - used like a function
@@ -140,8 +149,11 @@ class small_disk:  # noqa: N801 - used like a function
 def _outage(outage: disk.Outage) -> str:
     kinds = list(outage.report["refused"])
     warnings = len(outage.warned("told_at_all"))
-    return cell({kind: outage.tally(kind) for kind in kinds}, outage.run,
-                f"{warnings}{'+' if warnings >= 200 else ''} warnings")
+    return cell(
+        {kind: outage.tally(kind) for kind in kinds},
+        outage.run,
+        f"{warnings}{'+' if warnings >= 200 else ''} warnings",
+    )
 
 
 def process_rows() -> Iterator[Row]:
@@ -158,20 +170,31 @@ def process_rows() -> Iterator[Row]:
         "50 records at a fork, both flush": processes.fork_both_flush,
         "150 forks while a thread logs": processes.many_forks,
         "failing echo": processes.broken_stdout,
-        **{f"fork, child logs 1,000, {leave}": lambda r, leave=leave: processes.fork_child(r, leave)
-           for leave in ("complete", "flush", "os_exit", "exit")},
-        **{f"multiprocessing, {m}, 4 workers x 500": lambda r, m=m:
-           processes.multiprocessing_pool(r, m) for m in ("fork", "spawn")},
+        **{
+            f"fork, child logs 1,000, {leave}": lambda r, leave=leave: processes.fork_child(
+                r, leave
+            )
+            for leave in ("complete", "flush", "os_exit", "exit")
+        },
+        **{
+            f"multiprocessing, {m}, 4 workers x 500": lambda r, m=m: processes.multiprocessing_pool(
+                r, m
+            )
+            for m in ("fork", "spawn")
+        },
     }
     for name, case in cases.items():
+
         def row(room: Room, case: Callable[[Room], processes.Shared] = case) -> str:
             shared = case(room)
             return cell(shared.tallies, shared.run)
 
         yield name, row
     yield "parameters: 2 writers, 1 reader", _params
-    yield "20,000 ids in parent and child", (
-        lambda room: f"{processes.ids(room).facts['equal']:,} equal")
+    yield (
+        "20,000 ids in parent and child",
+        (lambda room: f"{processes.ids(room).facts['equal']:,} equal"),
+    )
 
 
 def _params(room: Room) -> str:
@@ -184,9 +207,14 @@ def file_rows() -> Iterator[Row]:
     """Section C.6, files: what is wrong."""
     yield "one path, three contents", _rewritten
     yield "source removed or changed after the call", _gone
-    yield "user's files below the temporary directory", (
-        lambda room: f"{2 - stored_files.measure(room, 'kept_sources').report['left']} "
-                     "of 2 deleted")
+    yield (
+        "user's files below the temporary directory",
+        (
+            lambda room: (
+                f"{2 - stored_files.measure(room, 'kept_sources').report['left']} of 2 deleted"
+            )
+        ),
+    )
     yield "duplicates of 5 stored files", _duplicates
     yield "damaged index, one more upload", _spoilt
 
@@ -219,6 +247,7 @@ def reopening_rows() -> Iterator[Row]:
     """A damaged document or torn stream, then 100 more: metric / log / track / param / file."""
     damages = [(name, how) for name in reopening.SNAPSHOTS for how in ("cut", "removed")]
     for name, how in [*damages, *((name, "torn") for name in reopening.STREAMS)]:
+
         def row(room: Room, name: str = name, how: str = how) -> str:
             reopened = reopening.measure(room, name, how)
             return cell(reopened.tallies, reopened.run)
@@ -227,8 +256,13 @@ def reopening_rows() -> Iterator[Row]:
 
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
-    "ends": end_rows, "kills": kill_rows, "values": value_rows, "disk": disk_rows,
-    "processes": process_rows, "files": file_rows, "reopening": reopening_rows,
+    "ends": end_rows,
+    "kills": kill_rows,
+    "values": value_rows,
+    "disk": disk_rows,
+    "processes": process_rows,
+    "files": file_rows,
+    "reopening": reopening_rows,
 }
 
 
@@ -255,8 +289,13 @@ def measure(row: Callable[[Room], str], python: str) -> str:
 def main() -> None:
     """Print one table for each part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", action="append", default=[], metavar="PATH",
-                        help="an interpreter with another release; may be given again")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="an interpreter with another release; may be given again",
+    )
     parser.add_argument("--only", default=",".join(PARTS), help="parts, comma-separated")
     parser.add_argument("--without-ours", action="store_true", help="measure only --python")
     chosen = parser.parse_args()
