@@ -169,7 +169,7 @@ def _counted(rules: Rules, flag: Flag, api: Api, error: MLDashError) -> Use:
 
 def _say(use: Use, flag: Flag, api: Api, release: str, error: MLDashError) -> None:
     text = notice(flag, api, release)
-    message = f"{text} Hidden here: {use.raises}: {error}"
+    message = f"{text} Here it would raise {use.raises}: {error}"
     # Logged before it is warned of: a filter may turn the warning into an error.
     if _log.hasHandlers() or not _is_shown(use.site, message):
         _log.warning(
