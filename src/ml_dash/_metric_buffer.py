@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base.deprecate import Rules, changes, refuse
 from ml_dash._base.fork import reset_in_child
+from ml_dash._base.policy import failure_of, raise_first
 from ml_dash._record import aggregate
 from ml_dash.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
     from ml_dash.metric import MetricBuilder, MetricsManager
 
+_log = logging.getLogger("ml_dash")
 Values = dict[str, list[float]]
 
 
@@ -83,10 +87,22 @@ class BufferManager:
         # Swapped under the lock: what another thread gathers meanwhile counts next time.
         with self._lock:
             gathered, self._values = self._values, {}
+        failures = []
         for name, values in gathered.items():
-            point = _statistics(values, chosen)
+            point = _statistics(name, values, chosen)
             if values and (point or extra):
-                self._metrics(name).log(**{**extra, **point})
+                log = partial(self._metrics(name).log, **{**extra, **point})
+                failures.append(failure_of(log))
+                if is_refusal(failures[-1]):
+                    self._put_back(name, values)
+        raise_first([failure for failure in failures if failure is not None])
+
+    def _put_back(self, name: str | None, values: Values) -> None:
+        """Keep values whose summary was refused, before what was gathered since."""
+        with self._lock:
+            since = self._values.setdefault(name, {})
+            for key, numbers in values.items():
+                since[key] = numbers + since.get(key, [])
 
     def peek(
         self, prefix: str | None = None, *keys: str, limit: int | None = 5
@@ -160,10 +176,11 @@ class SummaryCache:
         """
         with self._lock:
             point = {**self._facts, **self._statistics()}
-            if point:
-                self._metric.log(**point)
-            if point and clear:
+            failure = failure_of(partial(self._metric.log, **point)) if point else None
+            if point and clear and not is_refusal(failure):
                 self._values, self._facts = {}, {}
+        if failure is not None:
+            raise failure
 
     def peek(self, *keys: str, limit: int | None = 5) -> dict[str, list[float]]:
         """Return the last values gathered for each key (all keys when none is named)."""
@@ -175,7 +192,7 @@ class SummaryCache:
             return self._statistics()
 
     def _statistics(self) -> dict[str, Any]:
-        return _statistics(self._values, aggregate.SUMMARY)
+        return _statistics(self._metric._name, self._values, aggregate.SUMMARY)
 
     def reset_after_fork(self) -> None:
         """Give a forked child a lock of its own."""
@@ -187,10 +204,18 @@ class SummaryCache:
             return sum(map(len, self._values.values()))
 
 
-def _statistics(values: Values, aggs: tuple[str, ...]) -> dict[str, Any]:
+def is_refusal(failure: Exception | None) -> bool:
+    """Tell whether a point was not accepted; where warnings are errors, one of them was."""
+    return failure is not None and not isinstance(failure, Warning)
+
+
+def _statistics(name: str | None, values: Values, aggs: tuple[str, ...]) -> dict[str, Any]:
     point: dict[str, Any] = {}
     for key, numbers in values.items():
         summary = aggregate.summarize(numbers, aggs)
+        if numbers and not summary:
+            _log.warning("Of %r of metric %r nothing is summarised: all %d values are NaN", key,
+                         name, len(numbers))  # fmt: skip
         point |= {f"{key}.{agg}": value for agg, value in summary.items()}
     return point
 

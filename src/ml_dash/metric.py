@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import deprecate
 from ml_dash._base.policy import add_note, failure_of, handle_error, log_error, raise_first
-from ml_dash._metric_buffer import BufferManager, SummaryCache
+from ml_dash._metric_buffer import BufferManager, SummaryCache, is_refusal
 from ml_dash._record.codec import encode
 from ml_dash._store.metrics import page
 from ml_dash.exceptions import (
@@ -114,27 +115,38 @@ class MetricsManager:
             ended_by: What ended the run early. Whoever was interrupted had no chance to summarise:
                 then it is said in the log and beside that exception, and is no error.
         """
-        left = self._buffer._left()
-        caches = [b._cache for b in self._builders.values() if b._cache and b._cache._left()]
-        values = sum(left.values()) + sum(cache._left() for cache in caches)
+        values = self._gathered()
         if not values:
             return
-        self._buffer.log_summary()
-        for cache in caches:
-            cache.summarize()
-        error = _unsummarized(values)
+        caches = [b._cache for b in self._builders.values() if b._cache and b._cache._left()]
+        steps: list[Callable[[], object]] = [self._buffer.log_summary]
+        failures = [failure_of(step) for step in [*steps, *(c.summarize for c in caches)]]
+        refused = [failure for failure in failures if is_refusal(failure)]
+        kept = (
+            f"{self._gathered()} of them stay in memory until the run is opened again"
+            if refused
+            else "their summaries were logged, one point for each metric"
+        )
+        error = _unsummarized(values, kept)
         if ended_by is None:
-            handle_error(error, "closing the run", self._experiment._mode)
+            failures.append(failure_of(partial(handle_error, error, "closing the run",
+                                               self._experiment._mode)))  # fmt: skip
         else:
             log_error(error, "closing the run", logging.WARNING)
             add_note(ended_by, f"ml-dash, closing the run: {error}")
+        raise_first([failure for failure in failures if failure is not None])
+
+    def _gathered(self) -> int:
+        """Return how many values nobody has summarised."""
+        caches = [builder._cache for builder in self._builders.values() if builder._cache]
+        return sum(self._buffer._left().values()) + sum(cache._left() for cache in caches)
 
 
-def _unsummarized(values: int) -> UnsummarizedBufferError:
+def _unsummarized(values: int, kept: str) -> UnsummarizedBufferError:
     return UnsummarizedBufferError(
         f"The run closed with {values} buffered values that were never summarised",
         context={"values": values},
-        kept="their summaries were logged, one point for each metric",
+        kept=kept,
         hint="Call metrics.buffer.log_summary(...) or summarize() before closing",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from ml_dash.exceptions import (
 if TYPE_CHECKING:
     from ml_dash.experiment import Experiment
 
+_log = logging.getLogger("ml_dash")
 _MISSING: Any = object()
 
 
@@ -120,6 +122,8 @@ class TrackBuilder:
                 context={"topic": self._topic},
             )
         fields = jsonable.to_plain(kwargs)
+        if any(isinstance(value, dict) for value in fields.values()):
+            self._tell_left_out(fields)
         if not experiment._merges_tracks:
             fields = flatten.flatten(fields)
         line = codec.encode(fields)
@@ -129,6 +133,16 @@ class TrackBuilder:
         line = head + (b"," + line[1:] if fields else b"}")
         store.write_track(self._topic, line, merged=experiment._merges_tracks)
         return self
+
+    def _tell_left_out(self, fields: dict[str, Any]) -> None:
+        """Log what one level of dotted names has no place for."""
+        whole, flat = flatten.flatten(fields, keep_empty=True), flatten.flatten(fields)
+        for key in whole.keys() - flat.keys():
+            _log.warning("%r of an entry of track %r is an empty dictionary, of which nothing is "
+                         "stored", key, self._topic)  # fmt: skip
+        for key in flatten.find_collisions(fields):
+            _log.warning("An entry of track %r has two values named %r; the later one stays",
+                         self._topic, key)  # fmt: skip
 
     def flush(self) -> TrackBuilder:
         """Merge and sort what was appended since the last flush.

@@ -221,6 +221,44 @@ def test_closing_never_hides_the_exception_of_the_block(
     assert not exp._is_open
 
 
+def test_values_whose_summary_is_refused_are_kept(tmp_path: Path) -> None:
+    """The summary can be made when the disk takes it, of all values in their order."""
+    exp = opened(tmp_path, "strict")
+    exp.metrics("a").buffer(x=1)
+    exp.metrics("b").buffer(x=2)
+    exp.metrics("c").summary_cache.store(x=3)
+    with refusing():
+        with pytest.raises(LocalWriteError):
+            exp.metrics.buffer.log_summary("mean")
+        with pytest.raises(LocalWriteError):
+            exp.metrics("c").summary_cache.summarize()
+    exp.metrics("a").buffer(x=5)
+    assert exp.metrics.buffer.peek("a") == {"x": [1.0, 5.0]}
+    with refusing(), pytest.raises(LocalWriteError):
+        exp.run.complete()
+    with exp.run:
+        exp.metrics.buffer.log_summary("mean")
+        exp.metrics("c").summary_cache.summarize()
+        stored = {name: exp.metrics(name).read()["data"] for name in "abc"}
+    assert [stored["a"][0]["data"], stored["b"][0]["data"]] == [{"x.mean": 3.0}, {"x.mean": 2.0}]
+    assert stored["c"][0]["data"]["x.mean"] == 3.0
+    assert [len(points) for points in stored.values()] == [1, 1, 1]
+
+
+def test_warnings_as_errors_double_no_summary(tmp_path: Path) -> None:
+    """A summary whose call raised its warning waits, and is not made again at the close."""
+    exp = opened(tmp_path, "default")
+    exp.metrics("a").buffer(x=1)
+    exp.metrics("c").summary_cache.store(x=3)
+    with refusing():
+        with pytest.raises(DataLossWarning):
+            exp.metrics.buffer.log_summary("mean")
+        exp.metrics("c").summary_cache.summarize()
+    exp.run.complete()
+    with exp.run:
+        assert [len(exp.metrics(name).read()["data"]) for name in "ac"] == [1, 1]
+
+
 def in_a_thread(call: Callable[[], None]) -> None:
     """Run a call in a thread of its own."""
     thread = threading.Thread(target=call)

@@ -193,6 +193,14 @@ def test_a_summary_cache(exp: Experiment) -> None:
     assert exp.metrics("m").summary_cache is cache
 
 
+def test_values_that_are_all_nan(exp: Experiment, caplog: pytest.LogCaptureFixture) -> None:
+    """They have no statistic, as in 0.6, and the log says so."""
+    exp.metrics("m").buffer(x=math.nan, y=1).buffer(x=None)
+    exp.metrics.buffer.log_summary()
+    assert points(exp) == [{"y.mean": 1.0}]
+    assert "'x' of metric 'm' nothing is summarised: all 2 values are NaN" in caplog.text
+
+
 @pytest.mark.parametrize("mode", ["default", "strict"])
 def test_values_nobody_summarised(tmp_path: Path, mode: str) -> None:
     """They are summarised at close, and that is told."""

@@ -96,6 +96,24 @@ def test_tracks(storage: LocalStorage) -> None:
         storage.read_track_data_or_raise(*RUN, "none")
 
 
+def test_metadata_without_a_json_form(storage: LocalStorage) -> None:
+    """The document stays as it was; 0.6 left it cut off."""
+    path = storage.run_path("o/p/n") / "experiment.json"
+    before = path.read_bytes()
+    with pytest.raises(SerializationError):
+        storage.create_experiment("p", "o/p/n", metadata={"a": object()})
+    assert path.read_bytes() == before
+
+
+def test_a_folder_of_a_longer_name_is_another(storage: LocalStorage, tmp_path: Path) -> None:
+    """``/models`` is not ``/models2``."""
+    (tmp_path / "a.txt").touch()
+    for place in ("/models", "/models/v2", "/models2"):
+        storage.write_file(*RUN, str(tmp_path / "a.txt"), path=place)
+    found = storage.list_files(*RUN, path_prefix="/models")
+    assert [one["path"] for one in found] == ["/models", "/models/v2"]
+
+
 def test_files(storage: LocalStorage, tmp_path: Path) -> None:
     """Stored, listed, changed, fetched, deleted; the list on disk follows at once."""
     source = tmp_path / "a.txt"

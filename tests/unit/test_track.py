@@ -148,3 +148,16 @@ def test_topics_share_nothing(exp: Experiment) -> None:
     exp.tracks("a/b").append(_ts=1, x=1)
     exp.tracks("a_b").append(_ts=1, x=2)
     assert [entries(exp, topic)[0]["x"] for topic in ("a/b", "a_b")] == [1, 2]
+
+
+def test_fields_without_a_place_are_told(
+    exp: Experiment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of two values of one dotted name the later stays, and of an empty dictionary nothing."""
+    exp.tracks("t").append(_ts=1, **{"a": {"b": 1}, "a.b": 2, "c": {}})
+    exp.tracks("t").append(_ts=2, a={"b": 3}, c=4)
+    assert [entry["a.b"] for entry in exp.tracks("t").read()["entries"]] == [2, 3]
+    told = sorted(record.getMessage() for record in caplog.records)
+    assert [text[:40] for text in told] == [
+        "'c' of an entry of track 't' is an empty", "An entry of track 't' has two values nam"
+    ]  # fmt: skip

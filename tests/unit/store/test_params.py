@@ -35,6 +35,15 @@ def test_sets_are_merged_and_counted(tmp_path: Path) -> None:
     assert list(document(tmp_path)) == ["version", "data", "createdAt", "updatedAt"]
 
 
+def test_the_creation_time_stays(tmp_path: Path) -> None:
+    """Through later sets and later processes; 0.6 dropped it at the second."""
+    params(tmp_path).set({"a": 1})
+    created = document(tmp_path)["createdAt"]
+    for number in range(2):
+        params(tmp_path).set({"a": number})
+    assert document(tmp_path)["createdAt"] == created < document(tmp_path)["updatedAt"]
+
+
 def test_two_writers_keep_each_others_parameters(tmp_path: Path) -> None:
     """Writers that take turns merge."""
     first, second = params(tmp_path), params(tmp_path)
