@@ -164,12 +164,19 @@ def handle_error(
 
 
 def log_error(error: BaseException, context: str, level: int = logging.ERROR) -> None:
-    """Log an error with its traceback and its facts as structured fields."""
+    """Log an error with its traceback and its facts as structured fields.
+
+    Where no logging is set up, Python prints records on stderr, traceback and all. There an error
+    that says everything itself is one line; one that nobody foresaw keeps its traceback.
+    """
     name = next((log for kind, log in _LOGGER_BY_DOMAIN if isinstance(error, kind)), "ml_dash")
     extra: dict[str, Any] = {"ml_dash_operation": context}
     if isinstance(error, errors.MLDashError):
         extra |= {"ml_dash_code": error.code, "ml_dash_context": error.context}
-    logging.getLogger(name).log(level, "While %s: %s", context, error, exc_info=error, extra=extra)
+    log = logging.getLogger(name)
+    foreseen = isinstance(error, errors.MLDashError) and type(error) is not errors.DataLossError
+    trace = None if foreseen and not log.hasHandlers() else error
+    log.log(level, "While %s: %s", context, error, exc_info=trace, extra=extra)
 
 
 def add_note(error: BaseException, text: str) -> None:
