@@ -13,9 +13,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, delete, func, or_, select
+from sqlalchemy import Connection, bindparam, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_dash._record import codec
@@ -25,6 +26,8 @@ from ml_dash.server.points.packing import pack, unpack
 from ml_dash.server.points.tables import batches, chunks, nodes, series
 
 Data = dict[str, Any]
+
+_INSERT_BATCH = batches.insert()
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,17 @@ def append(
     """
     batch = points if isinstance(points, Batch) else prepare(points)
     now_ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
-    row = connection.execute(_counted(connection, series_id, batch, now_ms)).one()
+    taken = {
+        "id": series_id,
+        "count": batch.count,
+        "now_ms": now_ms,
+        "size_bytes": batch.size_bytes,
+        "due": batch.count >= limits.CHUNK_POINTS or batch.size_bytes >= limits.CHUNK_BYTES,
+    }
+    row = connection.execute(_counted(connection.dialect.name), taken).one()
     first_index = row.next_index - batch.count
     connection.execute(
-        batches.insert(),
+        _INSERT_BATCH,
         {
             "series_id": series_id,
             "first_index": first_index,
@@ -150,11 +160,11 @@ def append(
 
 def is_due(waiting: Any, waiting_bytes: Any, waiting_rows: Any) -> Any:
     """Return the SQL condition under which compaction has something to do."""
-    return or_(
-        waiting >= limits.CHUNK_POINTS,
-        waiting_bytes >= limits.CHUNK_BYTES,
-        waiting_rows >= limits.FOLD_ROWS,
-    )
+    # Looked up when the statement runs: it is made once, and tests change the limits.
+    points: Any = bindparam("chunk_points", callable_=lambda: limits.CHUNK_POINTS)
+    size_bytes: Any = bindparam("chunk_bytes", callable_=lambda: limits.CHUNK_BYTES)
+    rows: Any = bindparam("fold_rows", callable_=lambda: limits.FOLD_ROWS)
+    return or_(waiting >= points, waiting_bytes >= size_bytes, waiting_rows >= rows)
 
 
 def window(
@@ -289,24 +299,30 @@ def batch_times(row: Any) -> list[int]:
     return [at_ms for count, at_ms in codec.decode(row.times) for _ in range(count)]
 
 
-def _counted(connection: Connection, series_id: int, batch: Batch, now_ms: int) -> Any:
-    """Return the statement that takes indexes for a batch, and locks the series."""
+@cache
+def _counted(dialect: str) -> Any:
+    """Return the statement that takes indexes for a batch, and locks the series; made once."""
     # Both have the same ways; their types do not say so.
-    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(series).values(
-        id=series_id, next_index=batch.count, first_ms=now_ms, last_ms=now_ms,
-        waiting_bytes=batch.size_bytes, waiting_rows=1,
-        due=batch.count >= limits.CHUNK_POINTS or batch.size_bytes >= limits.CHUNK_BYTES,
-    )  # fmt: skip
+        id=bindparam("id"),
+        next_index=bindparam("count"),
+        first_ms=bindparam("now_ms"),
+        last_ms=bindparam("now_ms"),
+        waiting_bytes=bindparam("size_bytes"),
+        waiting_rows=1,
+        due=bindparam("due"),
+    )
+    new = statement.excluded
     counts = {
-        "next_index": series.c.next_index + batch.count,
-        "waiting_bytes": series.c.waiting_bytes + batch.size_bytes,
+        "next_index": series.c.next_index + new.next_index,
+        "waiting_bytes": series.c.waiting_bytes + new.waiting_bytes,
         "waiting_rows": series.c.waiting_rows + 1,
     }
     waiting = counts["next_index"] - series.c.chunked
     due = is_due(waiting, counts["waiting_bytes"], counts["waiting_rows"])
     # The clocks of two server processes may differ; what is told must not run backwards.
-    last_ms = case((series.c.last_ms > now_ms, series.c.last_ms), else_=now_ms)
+    last_ms = case((series.c.last_ms > new.last_ms, series.c.last_ms), else_=new.last_ms)
     statement = statement.on_conflict_do_update(
         index_elements=[series.c.id], set_={**counts, "last_ms": last_ms, "due": due}
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_dash._record import codec
@@ -23,6 +24,8 @@ from ml_dash.server.points.tables import track_rows, tracks
 
 TIME = "timestamp"
 Entry = dict[str, Any]
+
+_INSERT_ROW = track_rows.insert()
 
 
 @dataclass(frozen=True)
@@ -93,15 +96,10 @@ def append(
         SerializationError: as :func:`prepare`; nothing was stored.
     """
     batch = entries if isinstance(entries, EntryBatch) else prepare(entries)
-    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    counted = insert(tracks).values(id=track_id, next_row=1)
-    counted = counted.on_conflict_do_update(
-        index_elements=[tracks.c.id], set_={"next_row": tracks.c.next_row + 1}
-    )
-    found = connection.execute(counted.returning(tracks)).one()
+    found = connection.execute(_counted(connection.dialect.name), {"id": track_id}).one()
     gained = _new_times(connection, found, batch.times)
     row = row_of(track_id, found.next_row - 1, batch.times, batch.payload, batch.size_bytes)
-    connection.execute(track_rows.insert(), row)
+    connection.execute(_INSERT_ROW, row)
     _note(connection, found, batch, gained)
     return gained
 
@@ -227,6 +225,17 @@ def _rows_between(track_id: int, start: float | None, stop: float | None) -> Any
     if stop is not None:
         statement = statement.where(track_rows.c.lowest <= float(stop))
     return statement
+
+
+@cache
+def _counted(dialect: str) -> Any:
+    """Return the statement that takes a row's number, and locks the track; made once."""
+    insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    statement = insert(tracks).values(id=bindparam("id"), next_row=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=[tracks.c.id], set_={"next_row": tracks.c.next_row + 1}
+    )
+    return statement.returning(tracks)
 
 
 def _new_times(connection: Connection, found: Any, times: list[float]) -> int:
