@@ -21,14 +21,16 @@ class Bounds:
     """
 
     max_records: int = 5000
-    max_bytes: int = 1 << 20
+    max_bytes: int = 1 << 19
 
 
-def cut(source: Source, cursor: Cursor, bounds: Bounds, run_key: str) -> Cursor | None:
-    """Return the cursor with the next batch named in it; None when the stream has nothing more.
+def cut(
+    source: Source, cursor: Cursor, bounds: Bounds, run_key: str
+) -> tuple[Cursor, Batch | None]:
+    """Return the cursor with the next batch named in it, and the batch; None when there is none.
 
     What lies between the records (blank lines, events of other kinds) is passed over; where that
-    is all there is, the cursor behind it names no batch.
+    is all there is, the cursor is behind it.
 
     Raises:
         OSError: the stream cannot be read.
@@ -38,24 +40,24 @@ def cut(source: Source, cursor: Cursor, bounds: Bounds, run_key: str) -> Cursor 
     if size < cursor.offset:
         raise _shrunk(source, cursor, size)
     if size == cursor.offset:
-        return None
+        return cursor, None
     piece = _piece(source, cursor, bounds, size)
     if not piece.lines:
-        return replace(cursor, offset=piece.end) if piece.end > cursor.offset else None
+        return replace(cursor, offset=piece.end), None
     last = cursor.number + len(piece.lines) - 1
     key = f"{run_key}/{digest(cursor.name)}/{cursor.number}-{last}"
-    named = InFlight(piece.lines[-1].end, len(piece.lines), key, dict(source.facts()))
-    return replace(cursor, in_flight=named)
+    named = InFlight(piece.last_end, len(piece.lines), key, dict(source.facts()))
+    return replace(cursor, in_flight=named), _batch(piece, cursor, named)
 
 
 def _piece(source: Source, cursor: Cursor, bounds: Bounds, size: int) -> Piece:
-    suspects = cursor.suspect_end - cursor.offset
-    if suspects <= 0:
-        return source.read(cursor.offset, size, bounds.max_records, bounds.max_bytes)
+    offset = cursor.offset
+    if cursor.suspect_end <= offset:
+        return source.read(offset, size, bounds.max_records, bounds.max_bytes)
     # One of these is refused: half of them at a time finds it in few requests.
-    piece = source.read(cursor.offset, cursor.suspect_end, ALL, ALL)
-    half = max(1, len(piece.lines) // 2)
-    return Piece(piece.lines[:half], piece.end)
+    suspects = source.read(offset, cursor.suspect_end, ALL, ALL)
+    half = max(1, len(suspects.lines) // 2)
+    return source.read(offset, cursor.suspect_end, half, ALL)
 
 
 def load(source: Source, cursor: Cursor) -> Batch:
@@ -68,10 +70,13 @@ def load(source: Source, cursor: Cursor) -> Batch:
     named = cursor.in_flight
     assert named is not None
     piece = source.read(cursor.offset, named.end, ALL, ALL)
-    if len(piece.lines) != named.count or piece.lines[-1].end != named.end:
+    if len(piece.lines) != named.count or piece.last_end != named.end:
         raise _shrunk(source, cursor, source.size())
-    lines = [line.content for line in piece.lines]
-    return Batch(lines, cursor.number, named.key, named.facts)
+    return _batch(piece, cursor, named)
+
+
+def _batch(piece: Piece, cursor: Cursor, named: InFlight) -> Batch:
+    return Batch(piece.lines, cursor.number, named.key, named.facts)
 
 
 def _shrunk(source: Source, cursor: Cursor, size: int) -> CorruptDataError:

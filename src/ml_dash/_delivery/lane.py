@@ -142,15 +142,16 @@ class Lane:
     def _named(self) -> Batch | None:
         """Return the next batch, named on disk before it is sent for the first time."""
         cursor = self.cursor
-        if cursor.in_flight is None:
-            found = batches.cut(self.source, cursor, self._bounds, self._run_key)
-            if found is None or found.in_flight is None:
-                self._idle(found or cursor)
-                return None
+        if cursor.in_flight is not None:
+            if self._unsaved:
+                self._save(cursor)
+            return batches.load(self.source, cursor)
+        found, named = batches.cut(self.source, cursor, self._bounds, self._run_key)
+        if named is None:
+            self._idle(found)
+        else:
             self._save(found)
-        elif self._unsaved:
-            self._save(cursor)
-        return batches.load(self.source, self.cursor)
+        return named
 
     def _idle(self, cursor: Cursor) -> None:
         # What was passed over needs no note on disk: it is passed over again.

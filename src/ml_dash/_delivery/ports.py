@@ -13,30 +13,18 @@ Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Line:
-    """One record: its bytes, and where the next one begins."""
-
-    content: bytes
-    end: int
-
-
-@dataclass(frozen=True)
 class Piece:
     """What was read of a stream.
 
     Attributes:
         lines: The records.
+        last_end: Where the last of them ends, in bytes.
         end: Where reading goes on: behind the last record and what is none.
-        size_bytes: Size of the records.
     """
 
-    lines: Sequence[Line]
+    lines: Sequence[bytes]
+    last_end: int
     end: int
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the records, line ends not counted."""
-        return sum(len(line.content) for line in self.lines)
 
 
 class Source(Protocol):

@@ -229,7 +229,7 @@ class RunDelivery:
         if not lines:
             return False
         try:
-            return bool(codec.decode(lines[-1].content)["data"]["status"] != RUNNING)
+            return bool(codec.decode(lines[-1])["data"]["status"] != RUNNING)
         except (ValueError, KeyError, TypeError):
             return False
 

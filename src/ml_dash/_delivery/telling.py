@@ -100,8 +100,7 @@ class Telling:
 
     def _reject(self, error: MLDashError) -> None:
         self._rejected += 1
-        # The 1st, 10th, 100th ...: a thousand poisoned records are no thousand messages.
-        if str(self._rejected).strip("0") == "1":
+        if _is_worth_telling(self._rejected):
             error.kept = f"{self._rejected} refused so far, in rejected.jsonl; {self._kept}"
             error.hint = "Look at them with `ml-dash rejected list`"
             error.context["rejected"] = self._rejected
@@ -117,6 +116,9 @@ class Telling:
 
     def crashed(self, error: Exception, crashes: int) -> None:
         """Take note of an error that no stream could deal with; the thread goes on."""
+        if not _is_worth_telling(crashes):
+            _log.error("The delivery to %s was started again", self._url, exc_info=error)
+            return
         if isinstance(error, MLDashError):
             error.context["crashes"] = crashes
             self._tell(error)
@@ -172,3 +174,8 @@ def _as_loss(error: MLDashError) -> MLDashError:
         f"A record cannot be delivered: {error.message}", context=error.context, kept=error.kept,
         hint=error.hint, cause=error,
     )  # fmt: skip
+
+
+def _is_worth_telling(count: int) -> bool:
+    """Tell whether this is the 1st, 10th, 100th ...: a thousand alike are no thousand messages."""
+    return str(count).strip("0") == "1"

@@ -148,7 +148,7 @@ class RecordCalls(Calls):
             SerializationError: a value has no JSON form; nothing was sent.
             RemoteClientError: the request failed.
         """
-        path = _metric_route(experiment_id, metric_name, "append")
+        path = metric_route(experiment_id, metric_name, "append")
         body = encoded(
             given(description=description, tags=tags), data=data, **given(metadata=metadata)
         )
@@ -188,7 +188,7 @@ class RecordCalls(Calls):
             SerializationError: a value has no JSON form; nothing was sent.
             RemoteClientError: the request failed.
         """
-        path = _metric_route(experiment_id, metric_name, "append-batch")
+        path = metric_route(experiment_id, metric_name, "append-batch")
         body = encoded(
             given(description=description, tags=tags), dataPoints=data_points,
             **given(metadata=metadata),
@@ -225,7 +225,7 @@ class RecordCalls(Calls):
         params = given(
             startIndex=start_index, limit=limit, bufferOnly="true" if buffer_only else None
         )
-        path = _metric_route(experiment_id, metric_name, "data")
+        path = metric_route(experiment_id, metric_name, "data")
         reply = self._call("GET", path, params=params, values=True)
         replies.field(reply, "data", list, self._what("GET", path))
         return dict(reply)
@@ -238,7 +238,7 @@ class RecordCalls(Calls):
         Raises:
             RemoteClientError: the request failed.
         """
-        path = _metric_route(experiment_id, metric_name, "chunks", chunk_number)
+        path = metric_route(experiment_id, metric_name, "chunks", chunk_number)
         reply = self._call("GET", path, values=True)
         replies.field(reply, "data", list, self._what("GET", path))
         return dict(reply)
@@ -249,7 +249,7 @@ class RecordCalls(Calls):
         Raises:
             RemoteClientError: the request failed.
         """
-        path = _metric_route(experiment_id, metric_name, "stats")
+        path = metric_route(experiment_id, metric_name, "stats")
         reply = self._call("GET", path)
         return replies.field({"reply": reply}, "reply", dict, self._what("GET", path))
 
@@ -264,7 +264,8 @@ class RecordCalls(Calls):
         return replies.field(self._call("GET", path), "metrics", list, self._what("GET", path))
 
 
-def _metric_route(experiment_id: str, name: str | None, *rest: str | int) -> str:
+def metric_route(experiment_id: str, name: str | None, *rest: str | int) -> str:
+    """Return the path of a metric; ``name`` None is the unnamed one."""
     # The unnamed metric has this name on the wire and on disk since 0.6.
     return route("experiments", experiment_id, "metrics", "None" if name is None else name, *rest)
 
