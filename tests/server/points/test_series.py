@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml_dash.exceptions import InvalidValueError
+from ml_dash.exceptions import InvalidValueError, SerializationError
 from ml_dash.server import points
 from ml_dash.server.database import Database
 from ml_dash.server.points import limits
@@ -82,6 +82,17 @@ def test_concurrent_writers_share_one_count(database: Database) -> None:
         {"w": writer, "b": batch, "n": n} for _, writer, batch in sorted(places) for n in (0, 1, 2)
     ]
     assert read(database, 1) == expected
+
+
+@pytest.mark.parametrize("container", [lambda inner: {"a": inner}, lambda inner: [inner]])
+def test_what_no_reader_could_take_is_refused(database: Database, container: Any) -> None:
+    """A point nested deeper than JSON readers follow is an error at the call."""
+    deep: Any = 1.0
+    for _ in range(900):
+        deep = container(deep)
+    with database.write() as connection, pytest.raises(SerializationError):
+        points.append(connection, 1, [{"a": deep}])
+    assert read(database, 1) == []
 
 
 @pytest.mark.parametrize("bad", [[], [[1]], [{"a": 1}, None], [{1: 2}]])
@@ -174,3 +185,11 @@ def test_removed_series_leaves_nothing(database: Database, small: None) -> None:
     add(database, 1, [{"a": 2.0}])
     assert read(database, 1) == [{"a": 2.0}]
     assert stats(database).keys["a"]["count"] == 1
+
+
+def test_totals_of_many_series_in_few_questions(database: Database) -> None:
+    """More series than one statement takes are counted; those without points are left out."""
+    for series_id in (3, 1201):
+        add(database, series_id, [{"a": 1}] * series_id)
+    with database.read() as connection:
+        assert points.totals(connection, range(1500)) == {3: 3, 1201: 1201}

@@ -87,6 +87,7 @@ def test_statistics_of_a_track(database: Database) -> None:
     with database.read() as connection:
         found = tracks.stats(connection, 1)
         nothing = tracks.stats(connection, 2)
+        assert tracks.all_stats(connection, range(1500)) == {1: found}
     assert found == tracks.TrackStats(2, ["cam.p", "q"], 2**60 + 1, 2**60 + 3)
     assert nothing == tracks.TrackStats(0, [], None, None)
     assert read(database)[0] == {"timestamp": 2**60 + 1, "cam.p": 1}

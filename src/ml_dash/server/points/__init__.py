@@ -25,6 +25,7 @@ from ml_dash.server.points.series import (
     prepare,
     remove,
     stats,
+    totals,
     window,
 )
 from ml_dash.server.points.worker import Compaction
@@ -32,5 +33,5 @@ from ml_dash.server.points.worker import Compaction
 __all__ = [
     "CHUNK_POINTS", "Appended", "Batch", "Chart", "Compaction", "Point", "Stats", "append",
     "buffered", "chunk", "compact", "downsampled", "due_series", "prepare", "remove", "stats",
-    "window",
+    "totals", "window",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ chunks. A point that moves in between is seen twice, and taken once.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from ml_dash.server.points.tables import batches, chunks, nodes, series
 
 Data = dict[str, Any]
 
+_AT_ONCE = 500
 _INSERT_BATCH = batches.insert()
 
 
@@ -106,8 +107,9 @@ def prepare(points: Sequence[Mapping[str, Any]]) -> Batch:
     found = columns.by_key(points)
     if not all(isinstance(key, str) for key in found):
         raise InvalidValueError("The keys of a point are texts")
+    packed = pack(points)  # before the look into nested dicts: it refuses what is too deep
     facts = summary.summarize(columns.numbers_by_key(found))
-    return Batch(len(points), *pack(points), codec.encode(facts).decode())
+    return Batch(len(points), *packed, codec.encode(facts).decode())
 
 
 def append(
@@ -231,6 +233,16 @@ def stats(connection: Connection, series_id: int) -> Stats:
         row.next_index, row.chunked, row.chunks, row.first_ms, row.last_ms,
         summary.described(facts), summary.is_full(facts),
     )  # fmt: skip
+
+
+def totals(connection: Connection, series_ids: Collection[int]) -> dict[int, int]:
+    """Return how many points each of some series has; those without points are left out."""
+    wanted, found = list(series_ids), {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        own = series.c.id.in_(wanted[start : start + _AT_ONCE])
+        for row in connection.execute(select(series.c.id, series.c.next_index).where(own)):
+            found[row.id] = row.next_index
+    return found
 
 
 def remove(connection: Connection, series_id: int) -> None:

@@ -25,6 +25,7 @@ from ml_dash.server.points.tables import track_rows, tracks
 TIME = "timestamp"
 Entry = dict[str, Any]
 
+_AT_ONCE = 500
 _INSERT_ROW = track_rows.insert()
 
 
@@ -140,12 +141,18 @@ def read(
 
 def stats(connection: Connection, track_id: int) -> TrackStats:
     """Return what is known of a track; its entries are not looked at."""
-    row = connection.execute(select(tracks).where(tracks.c.id == track_id)).one_or_none()
-    if row is None:
-        return TrackStats(0, [], None, None)
-    return TrackStats(
-        row.entries, codec.decode(row.columns), codec.decode(row.first), codec.decode(row.last)
-    )
+    return all_stats(connection, [track_id]).get(track_id, TrackStats(0, [], None, None))
+
+
+def all_stats(connection: Connection, track_ids: Collection[int]) -> dict[int, TrackStats]:
+    """Return what is known of each of some tracks; those without entries are left out."""
+    wanted, found = list(track_ids), {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        own = tracks.c.id.in_(wanted[start : start + _AT_ONCE])
+        for row in connection.execute(select(tracks).where(own)):
+            names, ends = codec.decode(row.columns), (row.first, row.last)
+            found[row.id] = TrackStats(row.entries, names, *map(codec.decode, ends))
+    return found
 
 
 def remove(connection: Connection, track_id: int) -> None:
