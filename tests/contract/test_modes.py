@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -257,6 +259,29 @@ def test_warnings_as_errors_double_no_summary(tmp_path: Path) -> None:
     exp.run.complete()
     with exp.run:
         assert [len(exp.metrics(name).read()["data"]) for name in "ac"] == [1, 1]
+
+
+LEFT_OPEN = """
+import resource, sys
+from ml_dash import Experiment
+for name in "ab":
+    exp = Experiment(f"o/p/{name}", dash_root=sys.argv[1], error_mode=sys.argv[2], echo=False)
+    exp.run.start()
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("options", [(), ("-W", "error")], ids=["", "-W error"])
+def test_what_closing_at_exit_meets_is_told(
+    options: tuple[str, ...], mode: str, tmp_path: Path
+) -> None:
+    """Of each run that is left open, whatever the others met; the exit code is Python's."""
+    done = subprocess.run([sys.executable, *options, "-c", LEFT_OPEN, str(tmp_path), mode],
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0
+    for name in "ab":
+        assert f"Cannot write the end of the run to {tmp_path}/o/p/{name}" in done.stderr
 
 
 def in_a_thread(call: Callable[[], None]) -> None:
