@@ -15,6 +15,7 @@ from tests.durability.scenarios.processes import Shared
 CASES: dict[str, Callable[[Room], Shared]] = {
     "2 threads, one metric": processes.threads_one_metric,
     "2 threads, logs": processes.threads_logs,
+    "2 threads, unbuffered": processes.threads_unbuffered,
     "2 threads, 2,000 new names each": processes.threads_new_names,
     "2 threads, one topic, and flushes": processes.threads_one_topic,
     "2 processes, every kind and parameters": processes.two_processes,

@@ -87,6 +87,12 @@ def threads_logs(room: Room, n: int = 10_000) -> Shared:
     return one(room, "threads_log", {"log": range(2 * n)}, n=n)
 
 
+def threads_unbuffered(room: Room, n: int = 1_000) -> Shared:
+    """Two threads, every kind, 0.6's buffering turned off."""
+    env = {"ML_DASH_BUFFER_ENABLED": "false"}
+    return one(room, "threads_each", each(range(2 * n)), n=n, env=env)
+
+
 def threads_new_names(room: Room, n: int = 2_000) -> Shared:
     """Two threads, 2,000 new names each, at the same time."""
     wanted = [(f"m{name:04}", worker) for name in range(n) for worker in range(2)]

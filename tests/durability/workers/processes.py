@@ -60,6 +60,11 @@ def threads_log(exp):
     return {"errors": errors}
 
 
+def threads_each(exp):
+    errors = together(lambda: log_each(exp, 0, N), lambda: log_each(exp, N, 2 * N))
+    return {"errors": errors}
+
+
 def threads_names(exp):
     """Two threads make the same new metrics at the same time, with hasty switching."""
     sys.setswitchinterval(1e-6)
