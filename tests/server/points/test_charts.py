@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
 from ml_dash.exceptions import InvalidValueError
 from ml_dash.server import points
 from ml_dash.server.database import Database
-from ml_dash.server.points import limits, pyramid
+from ml_dash.server.points import limits, pyramid, summary
+from ml_dash.server.points.tables import nodes
 
 
 @pytest.fixture
@@ -94,6 +95,24 @@ def test_a_key_that_comes_late_is_found(database: Database, small: None) -> None
     found = chart(database, "late", 10)
     assert (found.total, found.count) == (800, 400)
     assert found.indexes.min() >= 400
+
+
+def test_a_series_of_very_many_keys_has_right_charts(
+    database: Database, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys beyond those that the pyramid follows are drawn from the points themselves."""
+    for module in (pyramid, summary, points.charts):
+        monkeypatch.setattr(module, "KEYS", 30)
+    with database.write() as connection:
+        points.append(connection, 1, [{f"key{n}": 0.5 for n in range(40)} for _ in range(205)])
+    assert points.compact(database, 1) == 10
+    for key in ("key0", "key39"):
+        found = chart(database, key, 3)
+        assert (found.total, found.count) == (205, 205)
+    with database.read() as connection:
+        assert points.stats(connection, 1).more_keys
+        kept = select(func.count(nodes.c.key_digest.distinct())).where(nodes.c.series_id == 1)
+        assert connection.scalar(kept) == 30
 
 
 def test_rows_read_do_not_grow_with_the_series(database: Database, small: None) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select
 
+from ml_dash._record import codec
 from ml_dash.exceptions import InvalidValueError
-from ml_dash.server.points import columns, pyramid
-from ml_dash.server.points.limits import BINS, CANDIDATES, FAN_OUT, POINTS_PER_BIN
+from ml_dash.server.points import columns, pyramid, summary
+from ml_dash.server.points.limits import BINS, CANDIDATES, FAN_OUT, KEYS, POINTS_PER_BIN
 from ml_dash.server.points.pyramid import Array, Node
 from ml_dash.server.points.series import chunks_between, waiting_points
 from ml_dash.server.points.tables import chunks, series
@@ -113,7 +114,7 @@ def _chunked(
     span = whole_stop - whole_first
     points = last.first_index + last.points - first.first_index
     top = _level(span, points / (last.number - first.number + 1), n_points)
-    if top is None:
+    if top is None or _has_more_keys(row):
         return _raw(connection, row.id, key, start, stop)
     parts = [pyramid.read(connection, row.id, key, whole_first, whole_stop, top)]
     if whole_first > first.number:
@@ -121,6 +122,11 @@ def _chunked(
     if whole_stop <= last.number:
         parts += _raw(connection, row.id, key, last.first_index, stop)
     return parts
+
+
+def _has_more_keys(row: Any) -> bool:
+    """Return whether a series has keys that the pyramid leaves out; mostly known by the length."""
+    return len(row.summary) > KEYS * 10 and summary.is_full(codec.decode(row.summary))
 
 
 def _level(span: int, per_chunk: float, n_points: int) -> int | None:

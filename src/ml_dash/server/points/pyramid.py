@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from ml_dash.exceptions import CorruptDataError
 from ml_dash.server.points import columns
-from ml_dash.server.points.limits import BINS, FAN_OUT, POINTS_PER_BIN
+from ml_dash.server.points.limits import BINS, FAN_OUT, KEYS, POINTS_PER_BIN
 from ml_dash.server.points.tables import nodes
 
 Array = np.ndarray[Any, Any]
@@ -66,7 +67,9 @@ def extremes(values: Array, bins: int) -> Array:
 
 
 def leaves(numbers: columns.Columns, first_index: int, covered: int) -> dict[str, Node]:
-    """Return the nodes of level 0 of one chunk, for every key under which it has numbers.
+    """Return the nodes of level 0 of one chunk, for each of its first ``KEYS`` keys with numbers.
+
+    A series with more is drawn from its chunks: its summary is full, which tells.
 
     Args:
         numbers: The chunk's numbers by key; positions count from its start.
@@ -74,7 +77,7 @@ def leaves(numbers: columns.Columns, first_index: int, covered: int) -> dict[str
         covered: Points of the chunk.
     """
     found = {}
-    for key, (at, listed) in numbers.items():
+    for key, (at, listed) in islice(numbers.items(), KEYS):
         places, values = columns.joined([(at, columns.as_floats(listed))])
         odd = int(np.sum(~np.isfinite(values)))
         found[key] = reduced(Node(places + first_index, values, len(values), odd), covered)
