@@ -333,6 +333,24 @@ class Delivered:
         def _run_store(self) -> RunStore: ...
 
     @property
+    def _client(self) -> Any:
+        """A client of the run's server, as scripts of 0.6 reach for it; None without a server."""
+        if self._courier is None:
+            return None
+        if "_own_client" not in self.__dict__:
+            from ml_dash.client import RemoteClient
+
+            self._own_client: Any = RemoteClient(self._courier.url)
+        return self._own_client
+
+    @_client.setter
+    def _client(self, value: Any) -> None:
+        # 0.6 asks nothing but this whether there is a server: without one, nothing is sent.
+        self._own_client = value
+        if value is None:
+            self._courier = None
+
+    @property
     def delivery(self) -> DeliveryReport:
         """What became of everything on its way to the server; empty for a run without one.
 

@@ -150,7 +150,6 @@ class Experiment(Delivered, Logging, RunIdentity):
         self._dash_url = self.run.api_url if dash_url is True else dash_url or None
         self.mode = arguments.operation_mode(self._dash_url, dash_root)
         arguments.check_prefix(self._rules, self.run.prefix)
-        self._client: Any = None
         self._storage = LocalStorage(
             dash_root if dash_root is not None else arguments.spool_root(), rules=self._rules
         )
@@ -316,7 +315,9 @@ class Experiment(Delivered, Logging, RunIdentity):
         self._tracks_manager = TracksManager(self)
 
 
-_OWN = frozenset({"_store", "_session", "_times", "_metrics_manager", "_tracks_manager"})
+_OWN = frozenset(
+    {"_store", "_session", "_times", "_metrics_manager", "_tracks_manager", "_own_client"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ import pytest
 from ml_dash import Experiment, LocalStorage, auto_start, remote_auto_start
 from ml_dash._auto_started import AutoStarted
 from ml_dash.buffer import BufferConfig
-from ml_dash.exceptions import ConfigurationError, RecoverableWarning, ServerError
+from ml_dash.exceptions import ConfigurationError, ServerError
 from ml_dash.run import RUN
 from tests.unit.remote import conftest as remote
 from tests.unit.remote.server import TOKEN, Fault, Server
@@ -79,8 +79,7 @@ def test_dxp_becomes_local_as_tests_of_0_6_do(tmp_path: Path) -> None:
     experiment._buffer_manager = None
     assert (experiment.name, experiment.project) == ("dxp", "scratch")
     for number in range(2):
-        with pytest.warns(RecoverableWarning, match="records to"):
-            experiment.run.start()
+        experiment.run.start()
         experiment.log(f"line {number}")
         experiment.run.complete()
         assert not experiment._is_open
@@ -89,9 +88,10 @@ def test_dxp_becomes_local_as_tests_of_0_6_do(tmp_path: Path) -> None:
 
 
 def started_prefix(experiment: Experiment) -> str:
-    """Start and complete an experiment and return its prefix."""
-    with pytest.warns(RecoverableWarning, match="records to"):
-        experiment.run.start()
+    """Start and complete an experiment, for later delivery, and return its prefix."""
+    assert experiment._courier is not None
+    experiment._courier.offline = True
+    experiment.run.start()
     experiment.log("there")
     experiment.run.complete()
     assert (experiment.folder / "logs" / "logs.jsonl").is_file()
@@ -177,7 +177,7 @@ def test_rdxp_is_in_the_usual_folder(logged_in: Server, tmp_path: Path) -> None:
     assert not (tmp_path / ".dash").exists()
     assert started_prefix(experiment) == f"{getpass.getuser()}/scratch/rdxp"
     assert experiment.folder == Path(".dash", getpass.getuser(), "scratch", "rdxp")
-    assert experiment._dash_url == logged_in.url
+    assert experiment._client.graphql_base_url == logged_in.url
     assert logged_in.requests == []
 
 
