@@ -81,8 +81,8 @@ def known_fields(rules: deprecate.Rules, given: dict[str, Any]) -> dict[str, Any
     Raises:
         UsageError: there is one, from 0.9 on.
     """
-    fields: dict[str, Any] = dict(RUN)  # type: ignore[call-overload]  # RUN's class has keys()
-    known = {name for name in fields if not name.startswith("_")}
+    # Not `dict(RUN)`: that has the methods as well.
+    known = {name for name in RUN.__annotations__ if not name.startswith("_")}
     for name in given.keys() - known:
         options = [*known, "readme", "tags", "bindrs", "metadata", "dash_url", "dash_root",
                    "error_mode", "future", "echo", "prefix", "offline",

@@ -12,6 +12,7 @@ from ml_dash import _arguments as arguments
 from ml_dash import _lifetime
 from ml_dash._arguments import OperationMode
 from ml_dash._base import deprecate
+from ml_dash._base.around import around
 from ml_dash._base.policy import (
     ErrorHandlingMode,
     failure_of,
@@ -337,15 +338,18 @@ def ml_dash_experiment(prefix: str, **kwargs: Any) -> Callable[[F], F]:
         **kwargs: The other arguments of :class:`Experiment`.
 
     Returns:
-        The decorator; the function gets the open experiment as keyword ``experiment``.
+        The decorator; the function, plain, asynchronous or a generator, gets the experiment, open
+        from the first line of its body to the last, as keyword ``experiment``.
     """
 
     def decorate(func: F) -> F:
-        @functools.wraps(func)
-        def wrapper(*args: Any, **call_kwargs: Any) -> Any:
-            with Experiment(prefix, **kwargs).run as experiment:
-                return func(*args, **{**call_kwargs, "experiment": experiment})
+        def anew() -> RUN:
+            run: RUN = Experiment(prefix, **kwargs).run
+            return run
 
-        return wrapper  # type: ignore[return-value]
+        def left_early(experiment: Experiment) -> None:
+            experiment.run.cancel()
+
+        return around(func, anew, left_early, "experiment", among_others=True)
 
     return decorate

@@ -246,7 +246,7 @@ class RUN:
         Raises:
             UsageError: ``func`` is no function.
         """
-        return around(func, self, self.cancel, "experiment")
+        return around(func, lambda: self, lambda _: self.cancel(), "experiment")
 
 
 def _experiment_of(run: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import io
 import json
@@ -9,6 +10,7 @@ import logging
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from ml_dash.exceptions import (
     NotOpenError,
     RecoverableWarning,
     RunOpenError,
+    UsageError,
     WriteProtectedError,
 )
 from ml_dash.testing import recorded
@@ -277,6 +280,34 @@ def test_the_decorator_factory(tmp_path: Path) -> None:
     assert [point["x"] for point in recorded(train(3)).metrics["m"]] == [1, 2, 3]
 
 
+def test_the_decorator_factory_takes_every_kind_of_function(tmp_path: Path) -> None:
+    """Coroutines at the same time and generators are inside their own runs until they end."""
+    decorate = ml_dash_experiment("o/p/n", dash_root=tmp_path, echo=False)
+
+    @decorate
+    async def train(x: int, **given: Experiment) -> Experiment:
+        await asyncio.sleep(0)
+        given["experiment"].metrics("m").log(x=x)
+        return given["experiment"]
+
+    @decorate
+    def steps(experiment: Experiment) -> Iterator[Experiment]:
+        for x in (3, 4):
+            experiment.metrics("m").log(x=x)
+            yield experiment
+
+    async def both() -> list[Experiment]:
+        return await asyncio.gather(train(1), train(2))
+
+    first, second = asyncio.run(both())
+    assert first is not second
+    assert sorted(point["x"] for point in recorded(first).metrics["m"]) == [1, 2]
+    reading = steps()
+    left = next(reading)
+    reading.close()
+    assert recorded(left).document["status"] == "CANCELLED"
+
+
 def test_the_backend_is_one_and_the_same(tmp_path: Path) -> None:
     """Tests of both old releases patch it, one on the experiment, one on its run."""
     exp = make(tmp_path)
@@ -314,3 +345,11 @@ def test_damage_is_logged_not_raised(tmp_path: Path, caplog: pytest.LogCaptureFi
         assert "experiment.json" in caplog.text
     document = json.loads((exp.folder / "experiment.json").read_text())
     assert document["description"] == "kept"
+
+
+@pytest.mark.parametrize("name", ["start", "complete", "keys", "date", "_built"])
+def test_a_method_of_the_run_is_no_argument(name: str, tmp_path: Path) -> None:
+    """What RUN has beside its fields is refused like any unknown keyword."""
+    with pytest.raises(UsageError, match=rf"no argument '{name}'"):
+        Experiment("o/p/n", dash_root=tmp_path, future="0.9", **{name: 3})
+    assert list(tmp_path.iterdir()) == []

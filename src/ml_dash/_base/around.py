@@ -15,18 +15,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def around(
     func: F,
-    context: AbstractContextManager[Any],
-    left_early: Callable[[], None],
+    context: Callable[[], AbstractContextManager[Any]],
+    left_early: Callable[[Any], None],
     argument: str,
+    *,
+    among_others: bool = False,
 ) -> F:
     """Return ``func`` with each call, from the first line of its body to the last, in a context.
 
     Args:
         func: A plain, asynchronous or generator function.
-        context: Entered for each call; must allow that more than once.
-        left_early: Called when a reader leaves a generator before its end.
+        context: Gives, for each call, what is entered.
+        left_early: Called with what that gave, when a reader leaves a generator before its end.
         argument: The parameter, if ``func`` has one and the call leaves it free, that gets what
             the context gives.
+        among_others: Whether ``**kwargs`` take it too.
 
     Raises:
         UsageError: ``func`` cannot be called.
@@ -36,18 +39,18 @@ def around(
             f"{func!r} is no function, so nothing can be wrapped around it",
             hint="Write @exp.run above a function, or `with exp.run:` before a block",
         )
-    place = _place_of(argument, func)
+    place = _place_of(argument, func, among_others)
 
     def call(given: Any, args: Any, kwargs: Any) -> Any:
         return func(*args, **({**kwargs, argument: given} if len(args) <= place else kwargs))
 
     @contextmanager
     def reading() -> Iterator[Any]:
-        with context as given:
+        with context() as given:
             try:
                 yield given
             except GeneratorExit:
-                left_early()
+                left_early(given)
                 raise
 
     return functools.wraps(func)(_wrapper(func, call, context, reading))  # type: ignore[return-value]
@@ -56,11 +59,11 @@ def around(
 def _wrapper(
     func: Callable[..., Any],
     call: Callable[[Any, Any, Any], Any],
-    context: AbstractContextManager[Any],
+    context: Callable[[], AbstractContextManager[Any]],
     reading: Callable[[], AbstractContextManager[Any]],
 ) -> Callable[..., Any]:
     async def coroutine(*args: Any, **kwargs: Any) -> Any:
-        with context as given:
+        with context() as given:
             return await call(given, args, kwargs)
 
     async def async_generator(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
@@ -74,7 +77,7 @@ def _wrapper(
             return (yield from call(given, args, kwargs))
 
     def plain(*args: Any, **kwargs: Any) -> Any:
-        with context as given:
+        with context() as given:
             return call(given, args, kwargs)
 
     if inspect.iscoroutinefunction(func):
@@ -84,7 +87,7 @@ def _wrapper(
     return generator if inspect.isgeneratorfunction(func) else plain
 
 
-def _place_of(argument: str, func: Callable[..., Any]) -> float:
+def _place_of(argument: str, func: Callable[..., Any], among_others: bool) -> float:
     """Return how many positional arguments leave a parameter free to be given by name.
 
     Minus one when it cannot be given at all.
@@ -98,4 +101,6 @@ def _place_of(argument: str, func: Callable[..., Any]) -> float:
             return float("inf")
         if parameter.name == argument and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             return place
+        if among_others and parameter.kind is parameter.VAR_KEYWORD:
+            return float("inf")
     return -1

@@ -27,7 +27,7 @@ class Room:
         self.events.append("out" if kind is None else kind.__name__)
 
     def wraps(self, func: Any) -> Any:
-        return around(func, self, lambda: self.events.append("left"), "given")
+        return around(func, lambda: self, lambda _: self.events.append("left"), "given")
 
 
 def test_a_coroutine_is_inside_until_it_ends() -> None:

@@ -110,6 +110,7 @@ def test_a_decorated_run_is_the_users_line(place: Path) -> None:
 def test_in_pytest_the_line_is_the_tests(place: Path) -> None:
     """Its summary of warnings names the test's file."""
     (place / "test_theirs.py").write_text("import theirs\ndef test_it(): theirs.lookup()\n")
+    (place / "pytest.ini").touch()  # not the settings of a folder above
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
                           cwd=place, capture_output=True, text=True)  # fmt: skip
     assert f"{place / 'theirs.py'}:4: MLDashDeprecationWarning: MLD002" in done.stdout
