@@ -19,10 +19,12 @@ from ml_dash.exceptions import MLDashError
 
 COMMANDS: Final = {
     "demo": "Train a small model on real data, record it, and read it back.",
+    "doctor": "Look at the server, the token, the disk, and what is owed.",
     "migrate": "See what changes until 1.0, and which of your code meets it.",
     "rejected": "See, send again, export or discard records that a server refused.",
     "status": "Print what each run has delivered, and what it still owes.",
     "sync": "Deliver everything that runs still owe to their servers.",
+    "verify": "Compare runs here with their servers: counts and checksums.",
     "version": "Print the version of ml-dash and of Python.",
 }
 """Every command and its line in ``ml-dash --help``; the module of the same name defines it."""

@@ -89,3 +89,44 @@ def test_rejected_records_can_be_seen_and_mended(
     (row,) = json.loads(ml_dash("status", "--json").stdout)
     assert (row["delivered"], row["rejected"], row["streams"]["logs"]["discarded"]) == (7, 0, 1)
     assert ml_dash("rejected", "list").returncode == 0
+
+
+def test_verify_compares_record_by_record(
+    ml_dash: Run, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was delivered is read back; one changed value on the server is found."""
+    monkeypatch.setenv("ML_DASH_TOKEN", TOKEN)
+    (tmp_path / "w.bin").write_bytes(b"weights")
+    exp = Experiment("alice/vision/first", dash_url=server.url, dash_root=tmp_path / ".dash",
+                     echo=False)  # fmt: skip
+    with exp.run:
+        for number in range(3):
+            exp.metrics("train").log(step=number, loss=float("nan"))
+            exp.log(f"line {number}", n=number)
+            exp.tracks("pose").append(x=number, _ts=float(number))
+        exp.params.set(lr=0.1)
+        exp.files("models").save(str(tmp_path / "w.bin"))
+    same = ml_dash("verify", ML_DASH_TOKEN=TOKEN)
+    assert (same.returncode, same.stderr) == (0, "")
+    assert "metrics/train: 3 here, 3 there, same" in same.stdout
+    assert same.stdout.count("same") == 5
+    server.run.points["train"][1]["step"] = 7
+    other = ml_dash("verify", ML_DASH_TOKEN=TOKEN)
+    assert other.returncode == OWED
+    assert "metrics/train: 3 here, 3 there, DIFFERENT" in other.stdout
+
+
+def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> None:
+    """It says that records wait, and after a sync that all is well."""
+    words = ("doctor", "--dash-url", server.url)
+    ill = ml_dash(*words, ML_DASH_TOKEN=TOKEN)
+    assert ill.returncode == 1
+    assert "BAD  pending: 8 records of 1 runs" in ill.stdout
+    assert "answered alice in" in ill.stdout
+    assert ml_dash("sync", ML_DASH_TOKEN=TOKEN).returncode == 0
+    well = ml_dash(*words, ML_DASH_TOKEN=TOKEN)
+    assert (well.returncode, "BAD" in well.stdout) == (0, False)
+    assert "ok   clock:" in well.stdout
+    refused = ml_dash(*words, ML_DASH_TOKEN="another")
+    assert refused.returncode == 1
+    assert "BAD  server:" in refused.stdout

@@ -50,14 +50,24 @@ class Rejected:
             OSError: it cannot be read.
             ValueError: a line is unreadable.
         """
-        try:
-            data = self.path.read_bytes()
-        except FileNotFoundError:
-            return
-        for line in data[: data.rfind(b"\n") + 1].split(b"\n"):
-            if line:
-                yield codec.decode(line)
+        yield from entries_of(self.path)
 
     def close(self) -> None:
         """Give the descriptor back."""
         self._stream.close()
+
+
+def entries_of(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a file of refused records; none when there is no file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: a line is unreadable.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    for line in data[: data.rfind(b"\n") + 1].split(b"\n"):
+        if line:
+            yield codec.decode(line)

@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from ml_dash._base.settings import SPOOL_MAX_BYTES
 from ml_dash._delivery import backoff as backoffs
@@ -17,7 +18,7 @@ from ml_dash._delivery.cursors import CursorFile
 from ml_dash._delivery.lane import Lane, State
 from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Sink
-from ml_dash._delivery.rejected import Rejected
+from ml_dash._delivery.rejected import Rejected, entries_of
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.sinks import LogSink, ParamSink, Server
 from ml_dash._delivery.sources import JournalSource, LineSource
@@ -356,3 +357,16 @@ class RunDelivery:
     def lane(self, stream: str) -> Lane:
         """Return the lane of a stream."""
         return self._lanes[stream]
+
+    def names(self) -> list[str]:
+        """Return the names of the streams, sorted."""
+        return sorted(lane.source.name for lane in self._lanes)
+
+    def refused(self) -> list[dict[str, Any]]:
+        """Return what the server refused, discarded records included.
+
+        Raises:
+            OSError: the notes cannot be read.
+        """
+        discarded = sorted(self.folder.path.glob("discarded-*.jsonl"))
+        return [*self.rejected.entries(), *(e for path in discarded for e in entries_of(path))]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from ml_dash._base.policy import ErrorHandlingMode
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.verdicts import Verdict, attempt
 from ml_dash._record import codec
-from ml_dash._remote import replies
+from ml_dash._remote import documents, replies
 from ml_dash._remote.calls import encoded
 from ml_dash._remote.credentials import Credentials
 from ml_dash._remote.files import FileCalls
@@ -73,6 +74,21 @@ class Server(FileCalls, RecordCalls, TrackCalls):
     def honours_keys(self) -> bool:
         """Whether the server has shown that it knows a batch that comes again."""
         return self._transport.honours_keys
+
+    def look(self) -> tuple[str, float | None]:
+        """Return who the server says that we are, and its time in seconds since the epoch.
+
+        Raises:
+            RemoteClientError: the request failed.
+        """
+        body = encoded({"query": documents.MY_NAMESPACE, "variables": {}})
+        head = {"content-type": "application/json"}
+        response = self._transport.request(
+            "POST", "/graphql", lambda: {"content": body}, headers=head, idempotent=True
+        )
+        reply = replies.parsed(response, "GetMyNamespace")
+        name = replies.field(reply, "data.me.username", str, "GetMyNamespace")
+        return name, date_of(response.headers.get("date"))
 
     def append_points(
         self,
@@ -261,3 +277,11 @@ def _unreadable(line: bytes) -> CorruptDataError:
         kept="the line is in its stream, and in rejected.jsonl",
         hint="Look at it with `ml-dash rejected`",
     )
+
+
+def date_of(header: str | None) -> float | None:
+    """Return the time that a header gives, in seconds since the epoch; None when it gives none."""
+    try:
+        return None if header is None else parsedate_to_datetime(header).timestamp()
+    except (ValueError, TypeError):
+        return None

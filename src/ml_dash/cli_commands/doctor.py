@@ -1,0 +1,46 @@
+"""``ml-dash doctor``: whether what delivery needs is there."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+import ml_dash
+from ml_dash import future
+from ml_dash._arguments import spool_root
+from ml_dash._delivery.checkup import Finding, look_at_disk, look_at_runs, look_at_server
+from ml_dash.cli_commands._runs import owing
+from ml_dash.run import RUN
+
+_BAD = 1
+
+
+@click.command("doctor")
+@click.option("--dash-url", "--api-url", "url", default=None, help="The server to look at.")
+@click.argument("roots", nargs=-1, metavar="[ROOT ...]",
+                type=click.Path(exists=True, path_type=Path))  # fmt: skip
+def command(roots: tuple[Path, ...], url: str | None) -> int:
+    """Look at the server, the token, the clock, the disk, and what is pending or was rejected.
+
+    ROOT is a folder of runs, or a run; .dash and the spool when there is none. Exits with 1 when
+    something is not as it should be.
+    """
+    bad = 0
+    for finding in _findings(roots, url or RUN.api_url):
+        bad += not finding.good
+        click.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.about}: {finding.text}")
+    return _BAD if bad else 0
+
+
+def _findings(roots: tuple[Path, ...], url: str) -> Iterator[Finding]:
+    words = f"ml-dash {ml_dash.__version__}, Python {platform.python_version()}"
+    yield Finding("version", True, words)
+    on = [each.flag.name for each in future.settings() if each.on]
+    yield Finding("flags", True, ", ".join(on) or "all as in 0.6, with warnings")
+    yield from look_at_server(url)
+    yield look_at_disk(roots[0] if roots else Path.cwd())
+    yield look_at_disk(spool_root())
+    yield from look_at_runs(owing(roots))
