@@ -55,7 +55,7 @@ def floor(folder: Path, batches: int) -> float:
     """Return points per second of plain inserts into SQLite."""
     connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA synchronous=FULL")  # as the server's own
     columns = "id INTEGER PRIMARY KEY, loss REAL, accuracy REAL, step INTEGER, ts REAL"
     connection.execute(f"CREATE TABLE points ({columns})")
     spent = 0.0
