@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base import fsio
+from ml_dash._base.clock import file_stamp
 from ml_dash._record import codec
 from ml_dash._store.layout import LOG_COUNTER, LOGS
 from ml_dash._store.stream import Stream
@@ -104,6 +105,32 @@ def decode_lines(
             _log.error("%s", error, exc_info=error)
             continue
         yield record
+
+
+def without_damaged(lines: list[bytes], path: Path, *, key: str) -> list[bytes]:
+    """Return the readable lines; keep the others in a file beside ``path``, and say so.
+
+    For a caller who is about to remove the lines from ``path``.
+
+    Raises:
+        OSError: they cannot be kept; nothing was changed.
+    """
+    damaged = [line for line in lines if not _is_record(line, path, key)]
+    if not damaged:
+        return lines
+    kept = path.with_name(f"{path.name}.damaged-{file_stamp()}")
+    with open(kept, "ab") as file:
+        file.write(b"".join(line + b"\n" for line in damaged))
+    _log.error("%s has %d lines that are no readable records; they are kept in %s", path,
+               len(damaged), kept.name)  # fmt: skip
+    return [line for line in lines if line not in damaged]
+
+
+def _is_record(line: bytes, path: Path, key: str) -> bool:
+    try:
+        return key in decode_line(line, path)
+    except CorruptDataError:
+        return False
 
 
 def decode_line(line: bytes, path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ml_dash._record import codec
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import PENDING, POINTS, SUMMARY, TRACKS
-from ml_dash._store.logs import decode_line, decode_lines
+from ml_dash._store.logs import decode_line, decode_lines, without_damaged
 from ml_dash._store.merging import REPLACED, Entry, merge_entries
 from ml_dash._store.metrics import noted_name
 from ml_dash._store.names import Names, decode, encode, spells
@@ -78,8 +78,11 @@ class TrackStore:
             self._finish_marked(fd)
             lines = _read(fd, self.pending.size_bytes)
             if lines:
-                self._move(fd, self._block(lines))
+                self._move(fd, self._block(self._sound(lines)))
                 self._write_snapshot()
+
+    def _sound(self, lines: list[bytes]) -> list[bytes]:
+        return without_damaged(lines, self.pending.path, key="timestamp")
 
     def _block(self, lines: list[bytes]) -> list[bytes]:
         entries = (decode_line(line, self.pending.path) for line in lines)
@@ -105,7 +108,8 @@ class TrackStore:
             return
         _log.warning("Finishing an interrupted merge of track %r in %s", self.topic, self.folder)
         # Entries after the last mark are younger than the dead writer; they wait for a merge.
-        block = self._block([line for line in lines[: marks[-1]] if not line.startswith(_MARK)])
+        entries = [line for line in lines[: marks[-1]] if not line.startswith(_MARK)]
+        block = self._block(self._sound(entries))
         with self.data.exclusive() as data_fd:
             missing = _missing(block, self._data_from(data_fd, _offset(lines[marks[-1]])))
             self.data.append_locked(data_fd, missing)

@@ -170,6 +170,26 @@ def test_topics_never_share_a_folder(tmp_path: Path) -> None:
     assert fresh.reader("a/b").entries()[0]["t"] == "a/b"
 
 
+@pytest.mark.parametrize("announced", [False, True], ids=["pending", "announced"])
+def test_damaged_pending_lines_are_kept_aside(
+    announced: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A merge goes on with the rest, and says where the damaged lines are."""
+    track = filled(tmp_path / "robot")
+    damaged = [b'{"timestamp":1.5,"x"', b"[1]", b'{"x":1}']
+    mark = [b'{"merge":0}'] if announced else []
+    with open(track.pending.path, "ab") as file:
+        file.write(b"".join(line + b"\n" for line in [*damaged, *mark]))
+    track.pending.close()
+    again = TrackStore(tmp_path / "robot", "robot", durable=False)
+    again.open()
+    again.merge()
+    assert stored(again) == again.entries() == MERGED
+    (kept,) = (tmp_path / "robot").glob(".pending.jsonl.damaged-*")
+    assert kept.read_bytes().splitlines() == damaged
+    assert f"3 lines that are no readable records; they are kept in {kept.name}" in caplog.text
+
+
 def test_a_damaged_summary_is_made_again(tmp_path: Path) -> None:
     """Counts come from the entries; the damaged file is kept."""
     track = filled(tmp_path / "robot")
