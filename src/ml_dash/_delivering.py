@@ -117,8 +117,8 @@ class Courier:
             if self._mode is not ErrorHandlingMode.PERMISSIVE:
                 server.close()
                 raise
-            log_error(error, "starting to deliver the run; it goes on without the server",
-                      logging.WARNING)  # fmt: skip
+            what = "starting to deliver the run; it goes on without the server"
+            log_error(error, what, logging.WARNING, logger=_log.name)
             return None
 
     def _reached(self, server: Any, document: dict[str, Any]) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class Courier:
             raise error
         if not report.halted or self._mode is ErrorHandlingMode.STRICT:
             # A halt was told when it came.
-            handle_error(error, "handing the run over", self._mode)
+            handle_error(error, "handing the run over", self._mode, logger=_log.name)
         return report
 
     def _late(self, report: DeliveryReport, when: str) -> DeliveryTimeoutError:
@@ -298,7 +298,7 @@ class Courier:
             self._say(f"Not all data delivered: {line}; finish with `ml-dash sync {report.folder}`")
             error = self._late(report, "before the run closed")
             raised = deferred or error
-            handle_error(raised, "closing the run", self._mode)
+            handle_error(raised, "closing the run", self._mode, logger=_log.name)
             return
         _log.warning("Not all data delivered: %s", line)
         self._say(f"Not all data delivered: {line}; see `ml-dash rejected list {report.folder}`")
@@ -392,6 +392,7 @@ class Delivered:
         """
         if self._store is not None:
             self._store.flush()
-        if self._courier is None:
-            return self.delivery
-        return self._courier.flush(timeout_s)
+        return self._hand_over(timeout_s)
+
+    def _hand_over(self, timeout_s: float | None = None) -> DeliveryReport:
+        return self.delivery if self._courier is None else self._courier.flush(timeout_s)

@@ -100,12 +100,12 @@ class MetricsManager:
         return self.flush() if _flush else self
 
     def flush(self) -> MetricsManager:
-        """Bring the snapshots that other tools read up to date; points are on disk already.
+        """Hand over to the server, and to other tools in snapshots; points are on disk already.
 
         Returns:
             This object, for chaining.
         """
-        self._experiment._run_store.flush()
+        self._experiment.flush()
         return self
 
     def _close(self, ended_by: BaseException | None) -> None:
@@ -269,12 +269,12 @@ class MetricBuilder:
         return self
 
     def flush(self) -> MetricBuilder:
-        """Bring the snapshots that other tools read up to date; points are on disk already.
+        """Hand over to the server, and to other tools in snapshots; points are on disk already.
 
         Returns:
             This object, for chaining.
         """
-        self._experiment._run_store.flush()
+        self._experiment.flush()
         return self
 
     @property

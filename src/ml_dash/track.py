@@ -62,7 +62,7 @@ class TracksManager:
 
     def flush(self) -> None:
         """Merge and sort what was appended since the last flush, in all tracks."""
-        self._experiment._run_store.flush()
+        self._experiment.flush()
 
 
 class TrackBuilder:
@@ -151,6 +151,7 @@ class TrackBuilder:
             This object, for chaining.
         """
         self._experiment._run_store.flush_track(self._topic)
+        self._experiment._hand_over()
         return self
 
     @deprecate.changes("TrackBuilder.read")

@@ -131,7 +131,11 @@ def current_mode(
 
 
 def handle_error(
-    error: BaseException, context: str, mode: str | ErrorHandlingMode | None = None
+    error: BaseException,
+    context: str,
+    mode: str | ErrorHandlingMode | None = None,
+    *,
+    logger: str | None = None,
 ) -> None:
     """Decide what ``error`` becomes: raised, or warned of and logged.
 
@@ -139,6 +143,7 @@ def handle_error(
         error: What happened. An error that is not of ml-dash counts as possible data loss.
         context: What was being done, as in "writing a log line".
         mode: The error mode of the run; the mode in force when omitted.
+        logger: Name of the logger; by the kind of the error when omitted.
 
     Raises:
         MLDashError: ``error``, when its severity and the mode say so.
@@ -156,20 +161,23 @@ def handle_error(
     if must_raise or resolved is ErrorHandlingMode.STRICT:
         raise error
     level = logging.WARNING if recoverable else logging.ERROR
-    log_error(error, context, level)
+    log_error(error, context, level, logger=logger)
     if not recoverable:
         warn_user(f"{error} (while {context})", errors.DataLossWarning)
     elif resolved is ErrorHandlingMode.DEFAULT:
         warn_user(f"{error} (while {context})", errors.RecoverableWarning)
 
 
-def log_error(error: BaseException, context: str, level: int = logging.ERROR) -> None:
+def log_error(
+    error: BaseException, context: str, level: int = logging.ERROR, *, logger: str | None = None
+) -> None:
     """Log an error with its traceback and its facts as structured fields.
 
     Where no logging is set up, Python prints records on stderr, traceback and all. There an error
     that says everything itself is one line; one that nobody foresaw keeps its traceback.
     """
-    name = next((log for kind, log in _LOGGER_BY_DOMAIN if isinstance(error, kind)), "ml_dash")
+    by_kind = (log for kind, log in _LOGGER_BY_DOMAIN if isinstance(error, kind))
+    name = logger or next(by_kind, "ml_dash")
     extra: dict[str, Any] = {"ml_dash_operation": context}
     if isinstance(error, errors.MLDashError):
         extra |= {"ml_dash_code": error.code, "ml_dash_context": error.context}

@@ -136,23 +136,23 @@ class Telling:
             said = error
             failed = failure_of(lambda: self._on_error and self._on_error(said))
             if failed is not None:
-                log_error(failed, "calling on_delivery_error")
+                log_error(failed, "calling on_delivery_error", logger=_log.name)
         if self._mode is ErrorHandlingMode.STRICT:
-            log_error(error, _WHAT, level or logging.ERROR)
+            log_error(error, _WHAT, level or logging.ERROR, logger=_log.name)
             self.deferred = self.deferred or error
             self.on_deferred()
             return
         # A warning may be turned into an error: that must not end the thread.
         failed = failure_of(lambda: self._by_mode(error, level))
         if failed is not None:
-            log_error(failed, _WHAT)
+            log_error(failed, _WHAT, logger=_log.name)
 
     def _by_mode(self, error: MLDashError, level: int | None) -> None:
         if isinstance(error, (RecoverableError, DataLossError)) and level is None:
-            handle_error(error, _WHAT, self._mode)
+            handle_error(error, _WHAT, self._mode, logger=_log.name)
             return
         # Critical in the foreground; here the data is safe on disk.
-        log_error(error, _WHAT, level or logging.ERROR)
+        log_error(error, _WHAT, level or logging.ERROR, logger=_log.name)
         if self._mode is ErrorHandlingMode.DEFAULT:
             warn_user(f"{error} (while {_WHAT})", RecoverableWarning)
 
