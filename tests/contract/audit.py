@@ -28,7 +28,7 @@ AUDIT_LINES: tuple[str, ...] = (
     *(f"OK{row}" for row in range(1, 5)),
     *("P0-1", "P0-2", "P0-3", "P1-1", "P1-2", "P2-1", "P2-2", "Q3", "Q4", "BA"),
 )
-IN_WORK: frozenset[str] = frozenset({"R", "T", "F", "A", "K"})
+IN_WORK: frozenset[str] = frozenset()
 """Parts of the table that are still being filled: a part leaves this set when it is whole."""
 
 

@@ -316,3 +316,16 @@ except PrefixError as error:
     assert first == "o/p/n None"
     assert "Nobody knows who runs this" in second
     assert "ML_DASH_USER" in second
+
+
+def test_the_server_of_the_environment(tmp_path: Path) -> None:
+    """``ML_DASH_API_URL`` is what ``dash_url=True`` means; 0.6 documented it and never read it."""
+    code = (
+        "from ml_dash import RUN, Experiment\n"
+        "exp = Experiment('o/p/n', dash_url=True, offline=True)\n"
+        "print(RUN.api_url, exp._client.graphql_base_url)"
+    )
+    url = "http://127.0.0.1:9"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                          text=True, env={**os.environ, "ML_DASH_API_URL": url})  # fmt: skip
+    assert done.stdout == f"{url} {url}\n", done.stderr
