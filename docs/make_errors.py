@@ -7,14 +7,18 @@ import re
 import sys
 from pathlib import Path
 
+import httpx
+
 import ml_dash.exceptions as errors
+from ml_dash._remote.errors import BY_EXCEPTION, BY_STATUS, BY_STATUS_CLASS
 
 PAGE = Path(__file__).with_name("errors.md")
 SEVERITIES = (errors.CriticalError, errors.DataLossError, errors.RecoverableError)
-DOMAINS = (
-    errors.RemoteClientError, errors.FileAccessError, errors.StoreError, errors.StateError,
-    errors.ConfigurationError,
-)  # fmt: skip
+ABSTRACT = frozenset({
+    errors.MLDashError, errors.CriticalError, errors.RecoverableError, errors.RemoteClientError,
+    errors.FileAccessError, errors.StoreError, errors.StateError, errors.NotFoundError,
+})  # fmt: skip
+"""The classes to catch, not to raise: they have no message of their own."""
 HEAD = """\
 <!-- Made by docs/make_errors.py from the classes; do not edit. -->
 
@@ -33,8 +37,15 @@ it. The mode is `Experiment(error_mode=...)`, `with ml_dash.error_mode(...)`,
 Calls that are asked for a result (reading, downloading, the requests of a client) raise in every
 mode. Each error carries `code` (stable, for programs), `message`, `context` (facts), `kept` (where
 the data is now), `hint` (what to do), `retryable`, and its cause as `__cause__`. All of them
-pickle. The errors of requests are the httpx class that 0.6 let through as well, such as
-`httpx.HTTPStatusError` or `httpx.ConnectError`.
+pickle. What a request raises is the class of httpx that 0.6 let through as well; that class and
+its subclasses are named under "after a request".
+"""
+TAIL = """\
+# Warnings
+
+What the error mode turns into a warning, and answers that will change. `warnings.filterwarnings`
+takes them one by one.
+
 """
 
 
@@ -46,11 +57,10 @@ def public() -> list[type[errors.MLDashError]]:
 
 
 def facts(kind: type[errors.MLDashError]) -> dict[str, str]:
-    """Return cause, what is kept and the remedy, from a class's docstring."""
+    """Return cause, what is kept, the remedy and a message, from a class's docstring."""
     text = inspect.getdoc(kind) or ""
-    cause = re.sub(r"``", "`", " ".join(text.split("\n\n")[0].split()))
-    found = {"cause": cause}
-    for label in ("Kept", "Remedy"):
+    found = {"cause": " ".join(text.split("\n\n")[0].split()).replace("``", "`")}
+    for label in ("Kept", "Remedy", *(() if kind in ABSTRACT else ("Says",))):
         match = re.search(rf"^{label}: (.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
         if match is None:
             raise ValueError(f"The docstring of {kind.__name__} has no line '{label}: ...'")
@@ -58,37 +68,56 @@ def facts(kind: type[errors.MLDashError]) -> dict[str, str]:
     return found
 
 
-def builtins_of(kind: type[errors.MLDashError]) -> list[str]:
-    """Return the builtin classes that catch it, but for those that catch everything."""
-    from builtins import __dict__ as known
-
+def caught_by(kind: type[errors.MLDashError]) -> list[str]:
+    """Return the other classes that catch it, ours first, but for those that catch everything."""
+    ours = [base for base in kind.__mro__[1:] if base.__module__.startswith("ml_dash.")]
+    theirs = [base for base in kind.__mro__ if base.__module__ in ("builtins", "json.decoder")]
+    aside = {errors.MLDashError, *SEVERITIES, Exception, BaseException, object}
     return [
-        base.__name__
-        for base in kind.__mro__
-        if known.get(base.__name__) is base and base not in (Exception, BaseException, object)
+        f"json.{base.__name__}" if base.__module__ == "json.decoder" else base.__name__
+        for base in [*ours, *theirs]
+        if base not in aside
     ]
+
+
+def after_a_request(kind: type[errors.MLDashError]) -> list[str]:
+    """Return the classes of httpx that it is as well when a request raises it."""
+    found = [f"httpx.{base.__name__}" for base, ours in BY_EXCEPTION.items() if ours is kind]
+    by_status = kind in {*BY_STATUS.values(), *BY_STATUS_CLASS.values()}
+    return found + ([f"httpx.{httpx.HTTPStatusError.__name__}"] if by_status else [])
 
 
 def section(kind: type[errors.MLDashError]) -> str:
     """Return a class's part of the page."""
     told = facts(kind)
     severity = next((each.__name__ for each in SEVERITIES if issubclass(kind, each)), None)
-    domains = [each.__name__ for each in DOMAINS if issubclass(kind, each) and each is not kind]
-    caught = [f"`{name}`" for name in [*domains, *builtins_of(kind)]]
-    lines = [
-        f"## {kind.__name__}", "", f"{told['cause']}", "",
-        f"- code: `{kind.code}`" + ("; retryable" if kind.retryable else ""),
-    ]  # fmt: skip
-    if severity and severity != kind.__name__:
-        lines.append(f"- severity: `{severity}`")
-    if caught:
-        lines.append(f"- also caught by: {', '.join(dict.fromkeys(caught))}")
-    return "\n".join([*lines, f"- kept: {told['kept']}", f"- remedy: {told['remedy']}", ""])
+    rows = {
+        "code": f"`{kind.code}`" + ("; retryable" if kind.retryable else ""),
+        "severity": f"`{severity}`" if severity and severity != kind.__name__ else "",
+        "also caught by": ", ".join(f"`{name}`" for name in caught_by(kind)),
+        "after a request": ", ".join(f"`{name}`" for name in after_a_request(kind)),
+        "kept": told["kept"],
+        "remedy": told["remedy"],
+        "says, for example": f"`{told['says']}`" if "says" in told else "",
+    }
+    lines = [f"- {name}: {text}" for name, text in rows.items() if text]
+    return "\n".join([f"## {kind.__name__}", "", told["cause"], "", *lines, ""])
+
+
+def warning(kind: type[Warning]) -> str:
+    """Return the part of a warning's class."""
+    cause = (inspect.getdoc(kind) or "").splitlines()[0]
+    bases = [base.__name__ for base in kind.__mro__[1:] if base.__module__ == "builtins"]
+    caught = ", ".join(f"`{name}`" for name in bases if name.endswith("Warning"))
+    return f"## {kind.__name__}\n\n{cause}\n\n- filtered as: {caught}\n"
 
 
 def page() -> str:
     """Return the whole page."""
-    return HEAD + "\n" + "\n".join(section(kind) for kind in public())
+    found = [getattr(errors, name) for name in errors.__all__]
+    warnings = [each for each in found if issubclass(each, Warning)]
+    parts = [*map(section, public()), TAIL.rstrip("\n") + "\n", *map(warning, warnings)]
+    return HEAD + "\n" + "\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ class DataLossError(MLDashError):
 
     Kept: as the error's `kept` says.
     Remedy: mend the cause; in the mode `default` it is a `DataLossWarning`.
+    Says: Unexpected ZeroDivisionError while encoding a frame: division by zero.
     """
 
     code = "data-loss"
@@ -174,6 +175,7 @@ class ConfigurationError(CriticalError, ValueError):
 
     Kept: nothing was changed.
     Remedy: correct the setting, argument or variable that it names.
+    Says: 'lookup_raise' is no flag and no release.
     """
 
     code = "configuration"

@@ -22,6 +22,7 @@ class NoBackendError(ConfigurationError, TypeError):
 
     Kept: nothing was made.
     Remedy: give `dash_root`, `dash_url`, or both.
+    Says: The experiment has neither a folder (dash_root) nor a server (dash_url).
     """
 
     code = "no-backend"
@@ -32,6 +33,7 @@ class PrefixError(ConfigurationError, KeyError, AttributeError):
 
     Kept: nothing was made.
     Remedy: write `owner/project/name`, without `..`.
+    Says: The prefix 'digits' names no owner or project.
     """
 
     code = "prefix"
@@ -42,6 +44,7 @@ class UsageError(ConfigurationError, TypeError):
 
     Kept: nothing was changed.
     Remedy: use the call as its documentation says; the hint names the nearest.
+    Says: Experiment() has no argument 'prefx'.
     """
 
     code = "usage"
@@ -52,6 +55,7 @@ class InvalidValueError(ConfigurationError, TypeError):
 
     Kept: nothing was written.
     Remedy: give a value of the kind that the hint names.
+    Says: metadata is ['a'].
     """
 
     code = "invalid-value"
@@ -63,6 +67,7 @@ class SerializationError(InvalidValueError):
     Kept: nothing was written.
     Remedy: log numbers, texts, lists and dictionaries, or convert the value at
         `context["key"]`.
+    Says: 'a'... lies inside more than 254 dicts, or in itself.
     """
 
     code = "serialization"
@@ -73,6 +78,7 @@ class InvalidFileError(ConfigurationError, FileNotFoundError):
 
     Kept: nothing was stored.
     Remedy: give the path of a plain file.
+    Says: best.pt does not exist.
     """
 
     code = "invalid-file"
@@ -83,6 +89,7 @@ class MissingDependencyError(ConfigurationError, ModuleNotFoundError):
 
     Kept: nothing was stored.
     Remedy: install the extra that the hint names.
+    Says: This needs imageio, which is not installed.
     """
 
     code = "missing-dependency"
@@ -96,6 +103,7 @@ class NotOpenError(CriticalError, StateError):
 
     Kept: nothing was written.
     Remedy: call `run.start()`, or use `with experiment.run`.
+    Says: This RUN belongs to no experiment, so there is nothing to open or close.
     """
 
     code = "not-open"
@@ -106,6 +114,7 @@ class ClosedExperimentError(NotOpenError):
 
     Kept: what was logged before the close.
     Remedy: log before the run closes, or open it again.
+    Says: Experiment not open: the run has been closed.
     """
 
     code = "closed"
@@ -116,6 +125,7 @@ class RunOpenError(CriticalError, StateError):
 
     Kept: the run goes on.
     Remedy: do it before the run is opened, or after it is closed.
+    Says: runs/one is being delivered by another process.
     """
 
     code = "run-open"
@@ -126,6 +136,7 @@ class WriteProtectedError(CriticalError, StateError):
 
     Kept: the run is as it was.
     Remedy: open the run without `_write_protected=True`.
+    Says: The run 'ann/digits/one' is write-protected.
     """
 
     code = "write-protected"
@@ -136,6 +147,7 @@ class StatusUpdateError(RecoverableError, StateError):
 
     Kept: all records; only the final status is missing.
     Remedy: open and close the run again when the disk works.
+    Says: The status COMPLETED of runs/one cannot be recorded.
     """
 
     code = "status-update"
@@ -146,6 +158,7 @@ class UnsummarizedBufferError(DataLossError, StateError):
 
     Kept: one summary of the values was logged for each metric.
     Remedy: call `metrics.buffer.log_summary(...)` or `summarize()` before closing.
+    Says: The run closed with 40 buffered values that were never summarised.
     """
 
     code = "unsummarized-buffer"
@@ -156,6 +169,7 @@ class ShutdownIncompleteError(DataLossError, StateError, TimeoutError):
 
     Kept: what is left is on disk.
     Remedy: run `ml-dash sync`.
+    Says: 3 accepted records could not be written to runs/one before the run closed.
     """
 
     code = "shutdown-incomplete"
@@ -170,6 +184,7 @@ class LocalWriteError(DataLossError, StoreError, OSError):
     Kept: what was accepted before is on disk; what waits is in memory and is written when the
         disk works again.
     Remedy: free space, or restore the folder and its permissions.
+    Says: Cannot write 1 record to runs/one/logs/logs.jsonl: No space left on device.
     """
 
     code = "local-write"
@@ -181,6 +196,7 @@ class CorruptDataError(CriticalError, StoreError, json.JSONDecodeError):
 
     Kept: the file, untouched or moved aside as `<name>.damaged-<time>`.
     Remedy: mend or remove the line or file at `context["path"]`.
+    Says: runs/one has no document that says which run it is.
     """
 
     code = "corrupt-data"
@@ -191,6 +207,7 @@ class ChecksumMismatchError(CorruptDataError):
 
     Kept: the file as it is; the destination of a copy is as it was.
     Remedy: store or download the file again.
+    Says: What arrived of best.pt is not what was stored: its SHA-256 is 9f86d0, not 60303a.
     """
 
     code = "checksum-mismatch"
@@ -201,6 +218,7 @@ class TokenStoreError(CriticalError, StoreError, OSError, ValueError):
 
     Kept: the tokens that were stored before.
     Remedy: mend the store, log in again, or set `ML_DASH_TOKEN`.
+    Says: This system has no keyring that can be used.
     """
 
     code = "token-store"
@@ -211,6 +229,7 @@ class DamagedTokensError(TokenStoreError, CorruptDataError):
 
     Kept: the file; the next login moves it aside.
     Remedy: mend it, run `ml-dash login`, or set `ML_DASH_TOKEN`.
+    Says: The token store ~/.dash/tokens.encrypted cannot be decrypted.
     """
 
     code = "damaged-tokens"
@@ -224,6 +243,7 @@ class FileUploadError(DataLossError, FileAccessError):
 
     Kept: the source file and what was stored before.
     Remedy: free space or restore permissions, then store it again.
+    Says: Cannot store best.pt: No space left on device.
     """
 
     code = "file-upload"
@@ -235,6 +255,7 @@ class FileReadError(RecoverableError, FileAccessError):
 
     Kept: the stored files.
     Remedy: give this process the right to read there.
+    Says: Cannot make the folder out for downloads: Permission denied.
     """
 
     code = "file-read"
@@ -245,6 +266,7 @@ class AmbiguousFileError(RecoverableError, FileAccessError, ValueError):
 
     Kept: nothing was changed.
     Remedy: give the whole path.
+    Says: 2 files are called 'best.pt': a/best.pt, b/best.pt.
     """
 
     code = "ambiguous-file"
@@ -270,6 +292,7 @@ class ExperimentFileNotFoundError(NotFoundError, FileAccessError, FileNotFoundEr
 
     Kept: nothing is concerned.
     Remedy: list the files with `files().list()`.
+    Says: File not found: the run has no file 'best.pt'.
     """
 
     code = "file-not-found"
@@ -280,6 +303,7 @@ class MetricNotFoundError(NotFoundError, StoreError, FileNotFoundError):
 
     Kept: nothing is concerned.
     Remedy: list the metrics with `metrics(...).list_all()`.
+    Says: The run in runs/one has no metric 'los'.
     """
 
     code = "metric-not-found"
@@ -290,6 +314,7 @@ class TrackNotFoundError(NotFoundError, StoreError, FileNotFoundError):
 
     Kept: nothing is concerned.
     Remedy: check the topic.
+    Says: The run in runs/one has no track 'pose'.
     """
 
     code = "track-not-found"
@@ -303,6 +328,7 @@ class CleanupError(RecoverableError, OSError):
 
     Kept: all records; a temporary object is left behind.
     Remedy: remove what it names, when convenient.
+    Says: runs/one/files/.partial is left behind.
     """
 
     code = "cleanup"
@@ -313,6 +339,7 @@ class ConsoleEchoError(RecoverableError, OSError):
 
     Kept: the record is stored; only its copy on the console is missing.
     Remedy: set `ML_DASH_ECHO=0` to log without the console.
+    Says: The console (<stdout>) took no text: BrokenPipeError: Broken pipe.
     """
 
     code = "console-echo"

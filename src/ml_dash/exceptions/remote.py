@@ -16,6 +16,7 @@ class RemoteNotFoundError(NotFoundError, RemoteClientError):
 
     Kept: everything recorded is on disk.
     Remedy: check the id or name, and that the token may see it.
+    Says: There is no run 'one' in the project 'digits'.
     """
 
     code = "remote-not-found"
@@ -26,6 +27,7 @@ class ProjectNotFoundError(RemoteNotFoundError, ValueError):
 
     Kept: nothing is concerned.
     Remedy: check the project's slug, or create it.
+    Says: There is no project 'vision' in the namespace 'ann'.
     """
 
     code = "project-not-found"
@@ -36,6 +38,7 @@ class NamespaceNotFoundError(RemoteNotFoundError, ValueError):
 
     Kept: nothing is concerned.
     Remedy: check the namespace, and that the token belongs to it.
+    Says: The server knows no namespace 'anne'.
     """
 
     code = "namespace-not-found"
@@ -49,6 +52,7 @@ class ServerUnreachableError(CriticalError, RemoteClientError, ConnectionError):
 
     Kept: everything recorded is on disk.
     Remedy: check the URL and that the server runs; `error_mode="permissive"` records offline.
+    Says: https://dash.example could not take the run within 30 s (7 attempts).
     """
 
     code = "server-unreachable"
@@ -60,6 +64,7 @@ class AuthenticationError(CriticalError, RemoteClientError):
 
     Kept: everything recorded is on disk.
     Remedy: run `ml-dash login`, or set `ML_DASH_TOKEN`.
+    Says: The login service refused to start, with status 400.
     """
 
     code = "authentication"
@@ -70,6 +75,7 @@ class NotAuthenticatedError(AuthenticationError):
 
     Kept: everything recorded is on disk.
     Remedy: run `ml-dash login`, set `ML_DASH_TOKEN`, or give `api_key`.
+    Says: There is no token for the server https://dash.example.
     """
 
     code = "not-authenticated"
@@ -80,6 +86,7 @@ class CredentialsRejectedError(AuthenticationError):
 
     Kept: everything recorded is on disk.
     Remedy: run `ml-dash login`, or set `ML_DASH_TOKEN` to a valid token.
+    Says: GET https://dash.example/projects was answered with 401 Unauthorized.
     """
 
     code = "credentials-rejected"
@@ -90,6 +97,7 @@ class MalformedTokenError(AuthenticationError, ValueError):
 
     Kept: nothing is concerned.
     Remedy: log in again.
+    Says: The token is no JSON Web Token: it has not three parts.
     """
 
     code = "malformed-token"
@@ -100,6 +108,7 @@ class DeviceCodeExpiredError(AuthenticationError):
 
     Kept: nothing is concerned.
     Remedy: start the login again, and confirm it in time.
+    Says: The code is void.
     """
 
     code = "device-code-expired"
@@ -110,6 +119,7 @@ class AuthorizationDeniedError(AuthenticationError):
 
     Kept: nothing is concerned.
     Remedy: start the login again, and confirm it.
+    Says: The login was refused.
     """
 
     code = "authorization-denied"
@@ -120,6 +130,7 @@ class TokenExchangeError(AuthenticationError):
 
     Kept: nothing is concerned.
     Remedy: try again later, or ask the server's operator.
+    Says: The login service answered 'invalid_grant' with status 400.
     """
 
     code = "token-exchange"
@@ -130,6 +141,7 @@ class PermissionDeniedError(CriticalError, RemoteClientError, PermissionError):
 
     Kept: everything recorded is on disk.
     Remedy: ask the owner of the namespace for access.
+    Says: GET https://dash.example/projects was answered with 403 Forbidden.
     """
 
     code = "permission-denied"
@@ -140,6 +152,7 @@ class RemoteRejectedError(DataLossError, RemoteClientError):
 
     Kept: everything recorded is on disk; refused records are set aside with the server's words.
     Remedy: mend what the server names, and send it again.
+    Says: POST https://dash.example/logs was answered with 422 Unprocessable Content.
     """
 
     code = "remote-rejected"
@@ -150,6 +163,7 @@ class PartialAcceptError(DataLossError, RemoteClientError, ValueError):
 
     Kept: everything recorded is on disk.
     Remedy: check on the server what arrived before sending again.
+    Says: POST /logs: 20 records were sent, but the answer says 19 were taken.
     """
 
     code = "partial-accept"
@@ -160,6 +174,7 @@ class NetworkError(RecoverableError, RemoteClientError, ConnectionError):
 
     Kept: everything recorded is on disk.
     Remedy: check the URL, and that the server is running and reachable.
+    Says: GET https://dash.example/projects failed: ConnectError: Connection refused.
     """
 
     code = "network"
@@ -170,6 +185,7 @@ class RequestTimeoutError(NetworkError, TimeoutError):
 
     Kept: everything recorded is on disk.
     Remedy: try again later; a longer `timeout_s` for slow servers.
+    Says: The login service https://login.example did not answer in 10 s.
     """
 
     code = "request-timeout"
@@ -180,6 +196,7 @@ class DeliveryTimeoutError(RecoverableError, RemoteClientError, TimeoutError):
 
     Kept: everything recorded is on disk.
     Remedy: wait longer, or run `ml-dash sync` later.
+    Says: 12 of 90 records were not delivered to https://dash.example before the run closed.
     """
 
     code = "delivery-timeout"
@@ -190,6 +207,7 @@ class RateLimitedError(RecoverableError, RemoteClientError):
 
     Kept: everything recorded is on disk.
     Remedy: nothing: it is sent again when the server allows.
+    Says: POST https://dash.example/logs was answered with 429 Too Many Requests.
     """
 
     code = "rate-limited"
@@ -200,6 +218,7 @@ class ServerError(RecoverableError, RemoteClientError):
 
     Kept: everything recorded is on disk.
     Remedy: try again later; if it stays, ask the server's operator.
+    Says: The login service failed with status 503.
     """
 
     code = "server"
@@ -212,6 +231,7 @@ class InvalidResponseError(
 
     Kept: everything recorded is on disk.
     Remedy: update ml-dash or the server.
+    Says: The server says that the file has 'many' bytes.
     """
 
     code = "invalid-response"
@@ -222,6 +242,7 @@ class GraphQLError(InvalidResponseError):
 
     Kept: nothing is concerned.
     Remedy: correct the query as the server's words say.
+    Says: The server answers the query with errors: Cannot query field 'nam'.
     """
 
     code = "graphql"
