@@ -14,7 +14,7 @@ else:
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "newsfragments"
-TYPES = ["feature", "flag", "deprecation", "removal", "bugfix", "doc", "misc"]
+TYPES = ["deprecation", "flag", "removal", "feature", "bugfix", "doc", "misc"]
 
 
 def fragments() -> list[Path]:
@@ -31,7 +31,7 @@ def configured() -> list[dict[str, Any]]:
 
 
 def test_towncrier_knows_the_types() -> None:
-    """The types are the seven of the project, and each shows its text."""
+    """Seven, in the order of the entry (what a user has to act upon is first), all with text."""
     assert [kind["directory"] for kind in configured()] == TYPES
     assert all(kind["showcontent"] for kind in configured())
 
