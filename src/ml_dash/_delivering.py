@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,7 +21,6 @@ from ml_dash.exceptions import (
     DeliveryTimeoutError,
     MLDashError,
     RemoteClientError,
-    ServerUnreachableError,
     TokenStoreError,
 )
 
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
     from ml_dash._store.run_store import RunStore
 
 _log = logging.getLogger("ml_dash.delivery")
-_SAY_AFTER_S = 2.0
 _UNREACHED_PATIENCE_S = 5.0
 OnError = Callable[[MLDashError], object]
 
@@ -111,8 +107,10 @@ class Courier:
         self._store = store
 
     def _registered(self, server: Any, document: dict[str, Any]) -> dict[str, Any] | None:
+        from ml_dash._delivery.reaching import reach
+
         try:
-            return self._reached(server, document)
+            return reach(server, document, self._settings.connect_timeout_s, self._say)
         except (RemoteClientError, TokenStoreError) as error:
             if self._mode is not ErrorHandlingMode.PERMISSIVE:
                 server.close()
@@ -120,43 +118,6 @@ class Courier:
             what = "starting to deliver the run; it goes on without the server"
             log_error(error, what, logging.WARNING, logger=_log.name)
             return None
-
-    def _reached(self, server: Any, document: dict[str, Any]) -> dict[str, Any]:
-        """Make the run on the server, again and again until the deadline."""
-        from ml_dash._delivery.backoff import Backoff
-        from ml_dash._delivery.status import register, retried_conflict
-        from ml_dash._delivery.verdicts import Retry, judge
-
-        began_s, failures, said = time.monotonic(), 0, False
-        backoff = Backoff(cap_s=5.0)
-        while True:
-            try:
-                return register(server, document)
-            except MLDashError as error:
-                verdict = retried_conflict(judge(error))
-                if not isinstance(verdict, Retry):
-                    raise
-                failures += 1
-                wait_s = backoff.wait_s(failures, verdict.retry_after_s)
-                lasted_s = time.monotonic() - began_s
-                if lasted_s + wait_s > self._settings.connect_timeout_s:
-                    raise self._unreachable(error, lasted_s, failures) from error
-            if not said and lasted_s + wait_s >= _SAY_AFTER_S:
-                said = True
-                _log.warning("Waiting for %s to answer", self.url)
-                self._say(f"Waiting for {self.url} to answer")
-            threading.Event().wait(wait_s)
-
-    def _unreachable(self, error: MLDashError, lasted_s: float, failures: int) -> MLDashError:
-        return ServerUnreachableError(
-            f"{self.url} could not take the run within {lasted_s:.0f} s ({failures} attempts): "
-            f"{error.message}",
-            context={"url": self.url, "attempts": failures},
-            kept="nothing was recorded",
-            hint="Check the URL and the network; error_mode='permissive' or offline=True records "
-            "without the server, and `ml-dash sync` delivers later",
-            cause=error,
-        )
 
     def _made(self, store: RunStore, folder: Any, server: Any) -> Shipper:
         from ml_dash._delivery.run_delivery import RunDelivery
@@ -253,12 +214,19 @@ class Courier:
         deferred: MLDashError | None = None
         try:
             deferred = self._drain(shipper)
+        except KeyboardInterrupt as interrupt:
+            folder = shipper.delivery.store.folder
+            _log.warning(
+                "Interrupted while delivering; `ml-dash sync %s` goes on", folder,
+                exc_info=interrupt,
+            )  # fmt: skip
+            raise
         finally:
             self._last = shipper.report()
             shipper.stop()
             self._shipper = None
         self._tell(self._last, deferred)
-        if self._last.is_complete and self._spool and self._store is not None:
+        if self._last.is_complete and self._spool and self._store and not self._held():
             from ml_dash._delivery.prune import prune
 
             with recording("taking the delivered run off the disk", self._mode):
@@ -289,7 +257,7 @@ class Courier:
         return None
 
     def _tell(self, report: DeliveryReport, deferred: MLDashError | None) -> None:
-        if report.is_complete:
+        if report.is_complete and not self._held():
             _log.info("All data delivered to %s (%d records)", self.url, report.delivered)
             self._say(f"All data delivered to {self.url} ({report.delivered} records)")
             return
@@ -301,9 +269,18 @@ class Courier:
             handle_error(raised, "closing the run", self._mode, logger=_log.name)
             return
         _log.warning("Not all data delivered: %s", line)
+        if self._held():
+            return  # the store has told of what the disk refuses
         self._say(f"Not all data delivered: {line}; see `ml-dash rejected list {report.folder}`")
         if deferred is not None:
             raise deferred
+
+    def _held(self) -> int:
+        """Return how many accepted records are not even on disk."""
+        if self._store is None:
+            return 0
+        ledger = self._store.ledger()
+        return ledger.lost + sum(row.waiting for row in ledger.streams.values())
 
     @staticmethod
     def _say(text: str) -> None:

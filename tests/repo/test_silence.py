@@ -21,7 +21,7 @@ ALLOWED = {
         "_remove_empty: OSError": "a folder with another run in it stays; other errors are raised",
     },
     "_delivery/run_delivery.py": {
-        "_is_ending: (ValueError, KeyError, TypeError)": "a line that is no record ends no run",
+        "_ends: (ValueError, KeyError, TypeError)": "a line that is no record ends no run",
     },
     "_delivery/sinks.py": {
         "_spliced: ValueError": "a line that we did not write is decoded and encoded instead",

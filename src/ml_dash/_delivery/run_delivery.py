@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +76,7 @@ class RunDelivery:
         self._uploaded = Uploaded(folder.path / "uploaded.jsonl")
         self._run_sink = RunSink(server, folder)
         self._look_again_s = 0.0
+        self._ending = ((-1, -1), False)
         self._lag_since_s: float | None = None
         journal = store.folder / JOURNAL
         self._run_source = JournalSource(journal, "run", "run")
@@ -226,7 +227,13 @@ class RunDelivery:
 
     def _is_ending(self) -> bool:
         source, cursor = self._run_source, self._run_lane.cursor
-        lines = source.read(cursor.offset, source.size(), 1 << 30, 1 << 40).lines
+        looked = (cursor.offset, source.size())
+        if looked != self._ending[0]:
+            self._ending = looked, self._ends(source.read(*looked, 1 << 30, 1 << 40).lines)
+        return self._ending[1]
+
+    @staticmethod
+    def _ends(lines: Sequence[bytes]) -> bool:
         if not lines:
             return False
         try:

@@ -71,6 +71,11 @@ class Server(FileCalls, RecordCalls, TrackCalls):
         self._folder_ids = {}
 
     @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._transport.url
+
+    @property
     def honours_keys(self) -> bool:
         """Whether the server has shown that it knows a batch that comes again."""
         return self._transport.honours_keys

@@ -11,6 +11,8 @@ from ml_dash._base.fsio import LOCK_SH, flocked
 from ml_dash._delivery.ports import Facts, Piece
 
 _CHUNK_BYTES: Final = 1 << 20
+_SMALL_CHUNK_BYTES: Final = 1 << 16
+_MANY: Final = 100
 _KIND_WITHIN: Final = 64  # how far from its beginning an event of the journal says its kind
 
 
@@ -74,7 +76,9 @@ class LineSource:
     def _read_slowly(self, start: int, end: int, max_records: int, max_bytes: int) -> Piece:
         lines: list[bytes] = []
         taken_bytes, position, last_end = 0, start, start
-        for content, after in self._lines(start, end):
+        # A few events of a long journal are not worth a large piece of it.
+        chunk_bytes = _CHUNK_BYTES if max_records >= _MANY else _SMALL_CHUNK_BYTES
+        for content, after in self._lines(start, end, chunk_bytes):
             if self._is_record(content):
                 if lines and (len(lines) >= max_records or taken_bytes + len(content) > max_bytes):
                     break
@@ -107,12 +111,14 @@ class LineSource:
     def _is_record(self, content: bytes) -> bool:
         return bool(content)
 
-    def _lines(self, start: int, end: int) -> Iterator[tuple[bytes, int]]:
+    def _lines(
+        self, start: int, end: int, chunk_bytes: int = _CHUNK_BYTES
+    ) -> Iterator[tuple[bytes, int]]:
         """Yield whole lines that begin before ``end``, each with where it ends."""
         position, rest = start, b""
         with self._open() as fd:
             while position < end or rest:
-                chunk = os.pread(fd, _CHUNK_BYTES, position + len(rest))
+                chunk = os.pread(fd, chunk_bytes, position + len(rest))
                 if not chunk:
                     return
                 *whole, rest = (rest + chunk).split(b"\n")
