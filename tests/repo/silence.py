@@ -29,8 +29,8 @@ def _own_nodes(handler: ast.ExceptHandler) -> Iterator[ast.AST]:
 
 
 TELLING = frozenset({
-    "_log.warning", "_log.error", "_log.info", "_log.debug", "log_error", "handle_error",
-    "_tell_once", "_say_unused", "click.echo", "self._refuse",
+    "_log.warning", "_log.error", "_log.info", "log_error", "handle_error",
+    "_tell_once", "_say_unused", "click.echo", "refuse", "self._refuse",
 })  # fmt: skip
 """The calls by which a handler says what happened."""
 ABSENCE = frozenset({
@@ -54,11 +54,19 @@ def _is_silent(handler: ast.ExceptHandler) -> bool:
     """Return whether a handler goes on as if nothing had happened."""
     if _tells(handler) or (handler.type is not None and _means_absence([handler.type])):
         return False
-    return any(
+    return _forgets(handler) or any(
         isinstance(node, (ast.Pass, ast.Continue, ast.Break))
         or (isinstance(node, ast.Return) and _is_empty(node.value))
         for node in _own_nodes(handler)
     )
+
+
+def _forgets(handler: ast.ExceptHandler) -> bool:
+    """Return whether a handler neither raises nor looks at what was raised."""
+    nodes = list(_own_nodes(handler))
+    looks = any(isinstance(node, ast.Name) and node.id == handler.name for node in nodes)
+    shows = any(isinstance(node, ast.keyword) and node.arg == "exc_info" for node in nodes)
+    return not (looks or shows or any(isinstance(node, ast.Raise) for node in nodes))
 
 
 def _suppresses(node: ast.Call) -> bool:
