@@ -15,6 +15,7 @@ from ml_dash.exceptions import InvalidValueError, SerializationError
 from ml_dash.server import points
 from ml_dash.server.database import Database
 from ml_dash.server.points import limits
+from ml_dash.server.points.audit import problems
 from tests.server.points.test_columns import points as any_point
 from tests.server.points.test_columns import same
 
@@ -146,6 +147,21 @@ def test_statistics_are_kept_while_points_move(database: Database, small: None) 
         assert loss["mean"] == pytest.approx(11 / 5)
         assert found.keys["at.x"]["last"] == turn
     assert (found.chunks, found.chunked, found.more_keys) == (3, 30, False)
+
+
+def test_a_batch_larger_than_a_chunk(database: Database, small: None) -> None:
+    """One batch of several chunks reads the same before and after it is moved."""
+    everything = [{"n": number} for number in range(57)]
+    add(database, 1, everything[:3])
+    with database.write() as connection:
+        put = points.append(connection, 1, everything[3:])
+    assert (put.first_index, put.last_index, put.due) == (3, 56, True)
+    assert read(database, 1) == everything
+    assert points.compact(database, 1) == 5
+    assert read(database, 1) == everything
+    assert (stats(database).chunked, stats(database).keys["n"]["count"]) == (50, 57)
+    with database.read() as connection:
+        assert list(problems(connection, read_all=True)) == []
 
 
 def test_a_series_that_does_not_exist_is_empty(database: Database) -> None:

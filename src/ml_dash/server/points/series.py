@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, delete, func, or_, select
@@ -33,12 +34,17 @@ _INSERT_BATCH = batches.insert()
 
 @dataclass(frozen=True)
 class Batch:
-    """Points made ready outside of any transaction, so that none waits for it."""
+    """Points made ready outside of any transaction, so that none waits for it.
+
+    Attributes:
+        count: Points.
+        size_bytes: Bytes of JSON.
+        rows: One row for each ``CHUNK_POINTS`` points, without place and time.
+    """
 
     count: int
-    payload: bytes
     size_bytes: int
-    summary: str
+    rows: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,20 @@ def prepare(points: Sequence[Mapping[str, Any]]) -> Batch:
             raise InvalidValueError(
                 f"Point {position} of the batch is no object", context={"position": position}
             )
+    size = limits.CHUNK_POINTS
+    rows = tuple(_row(points[at : at + size]) for at in range(0, len(points), size))
+    return Batch(len(points), sum(row["size_bytes"] for row in rows), rows)
+
+
+def _row(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     found = columns.by_key(points)
     if not all(isinstance(key, str) for key in found):
         raise InvalidValueError("The keys of a point are texts")
-    packed = pack(points)  # before the look into nested dicts: it refuses what is too deep
-    facts = summary.summarize(columns.numbers_by_key(found))
-    return Batch(len(points), *packed, codec.encode(facts).decode())
+    payload, size_bytes = pack(points)  # before the look into nested dicts: it refuses deep ones
+    facts = codec.encode(summary.summarize(columns.numbers_by_key(found))).decode()
+    return {
+        "points": len(points), "summary": facts, "size_bytes": size_bytes, "payload": payload
+    }  # fmt: skip
 
 
 def append(
@@ -139,24 +153,20 @@ def append(
     taken = {
         "id": series_id,
         "count": batch.count,
+        "rows": len(batch.rows),
         "now_ms": now_ms,
         "size_bytes": batch.size_bytes,
         "due": batch.count >= limits.CHUNK_POINTS or batch.size_bytes >= limits.CHUNK_BYTES,
     }
     row = connection.execute(_counted(connection.dialect.name), taken).one()
     first_index = row.next_index - batch.count
-    connection.execute(
-        _INSERT_BATCH,
-        {
-            "series_id": series_id,
-            "first_index": first_index,
-            "points": batch.count,
-            "at_ms": now_ms,
-            "summary": batch.summary,
-            "size_bytes": batch.size_bytes,
-            "payload": batch.payload,
-        },
-    )
+    place = {"series_id": series_id, "at_ms": now_ms}
+    starts = accumulate((each["points"] for each in batch.rows), initial=first_index)
+    placed = [
+        {**each, **place, "first_index": start}
+        for each, start in zip(batch.rows, starts, strict=False)
+    ]
+    connection.execute(_INSERT_BATCH, placed)
     return Appended(first_index, row.next_index - 1, row.next_index - row.chunked, row.due)
 
 
@@ -322,14 +332,14 @@ def _counted(dialect: str) -> Any:
         first_ms=bindparam("now_ms"),
         last_ms=bindparam("now_ms"),
         waiting_bytes=bindparam("size_bytes"),
-        waiting_rows=1,
+        waiting_rows=bindparam("rows"),
         due=bindparam("due"),
     )
     new = statement.excluded
     counts = {
         "next_index": series.c.next_index + new.next_index,
         "waiting_bytes": series.c.waiting_bytes + new.waiting_bytes,
-        "waiting_rows": series.c.waiting_rows + 1,
+        "waiting_rows": series.c.waiting_rows + new.waiting_rows,
     }
     waiting = counts["next_index"] - series.c.chunked
     due = is_due(waiting, counts["waiting_bytes"], counts["waiting_rows"])
