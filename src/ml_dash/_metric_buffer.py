@@ -104,6 +104,18 @@ class BufferManager:
             for key, numbers in values.items():
                 since[key] = numbers + since.get(key, [])
 
+    def log_summary_or_raise(self, *aggs: str, **extra: Any) -> None:
+        """Do the same as :meth:`log_summary`, and raise unless the points are where they belong.
+
+        Raises:
+            ConfigurationError: a statistic is unknown; nothing was logged (is a ``ValueError``).
+            MLDashError: as :meth:`ml_dash.Experiment.flush_or_raise`.
+
+        .. versionadded:: 0.7
+        """
+        self.log_summary(*aggs, **extra)
+        self._metrics.flush_or_raise()
+
     def peek(
         self, prefix: str | None = None, *keys: str, limit: int | None = 5
     ) -> dict[str, list[float]]:
@@ -181,6 +193,18 @@ class SummaryCache:
                 self._values, self._facts = {}, {}
         if failure is not None:
             raise failure
+
+    def summarize_or_raise(self, clear: bool = True) -> None:
+        """Do the same as :meth:`summarize`, and raise unless the point is where it belongs.
+
+        Raises:
+            NotOpenError: the run is not open; the values are kept.
+            MLDashError: as :meth:`ml_dash.Experiment.flush_or_raise`.
+
+        .. versionadded:: 0.7
+        """
+        self.summarize(clear)
+        self._metric.flush_or_raise()
 
     def peek(self, *keys: str, limit: int | None = 5) -> dict[str, list[float]]:
         """Return the last values gathered for each key (all keys when none is named)."""

@@ -22,6 +22,7 @@ from ml_dash._base.policy import (
 from ml_dash._base.settings import Settings
 from ml_dash._delivering import Delivered, OnError, courier
 from ml_dash._deprecations import RunUses
+from ml_dash._flushing import Flushing
 from ml_dash._identity import RunIdentity, WhileOpen
 from ml_dash._logging import Logging
 from ml_dash._record import prefix as prefixes
@@ -48,7 +49,7 @@ _log = logging.getLogger("ml_dash")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Experiment(Delivered, Logging, RunIdentity):
+class Experiment(Flushing, Delivered, Logging, RunIdentity):
     """One experiment: parameters, metrics, logs, tracks and files of a run, in a folder.
 
     Everything a call accepts is on disk when the call returns.
@@ -269,7 +270,10 @@ class Experiment(Delivered, Logging, RunIdentity):
             self._courier.start(self.run.prefix)
         return self
 
-    def _close(self, status: str, error: BaseException | None = None) -> None:
+    def _close(
+        self, status: str, error: BaseException | None = None, *, on_its_way: bool = True
+    ) -> None:
+        """Close; what that meets is raised, unless ``error`` is on its way to the user already."""
         if not self._is_open or self._store is None:
             _lifetime.tell_unchanged(self.folder, self._ended_as, status)
             return
@@ -285,7 +289,7 @@ class Experiment(Delivered, Logging, RunIdentity):
         self._ended_as = status
         _lifetime.closed(self)
         problems += [] if self._courier is None else self._courier.finish()
-        if error is None:
+        if error is None or not on_its_way:
             raise_first(problems)
         else:
             note_beside(error, problems, "closing the run")

@@ -108,6 +108,14 @@ class MetricsManager:
         self._experiment.flush()
         return self
 
+    def flush_or_raise(self, timeout_s: float | None = None) -> MetricsManager:
+        """Do the same as :meth:`flush`, and raise as ``Experiment.flush_or_raise``.
+
+        .. versionadded:: 0.7
+        """
+        self._experiment.flush_or_raise(timeout_s)
+        return self
+
     def _close(self, ended_by: BaseException | None) -> None:
         """Summarise what nobody has summarised, so that it is not lost with the process.
 
@@ -275,6 +283,14 @@ class MetricBuilder:
             This object, for chaining.
         """
         self._experiment.flush()
+        return self
+
+    def flush_or_raise(self, timeout_s: float | None = None) -> MetricBuilder:
+        """Do the same as :meth:`flush`, and raise as ``Experiment.flush_or_raise``.
+
+        .. versionadded:: 0.7
+        """
+        self._experiment.flush_or_raise(timeout_s)
         return self
 
     @property

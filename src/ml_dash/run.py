@@ -209,6 +209,18 @@ class RUN:
         """
         _experiment_of(self)._close("COMPLETED")
 
+    def complete_or_raise(self) -> None:
+        """Do the same as :meth:`complete`, and raise unless everything is where it belongs.
+
+        Raises:
+            MLDashError: what closing met, in every error mode; the run is closed all the same.
+            DeliveryTimeoutError: the server has not confirmed everything.
+            RemoteRejectedError: the server has refused records; they are set aside.
+
+        .. versionadded:: 0.7
+        """
+        _experiment_of(self)._close_or_raise("COMPLETED")
+
     def fail(self, error: BaseException | None = None) -> None:
         """Close the run as FAILED; see :meth:`complete`.
 
@@ -217,9 +229,33 @@ class RUN:
         """
         _experiment_of(self)._close("FAILED", error)
 
+    def fail_or_raise(self, error: BaseException | None = None) -> None:
+        """Do the same as :meth:`fail`, and raise unless everything is where it belongs.
+
+        Raises:
+            MLDashError: what closing met, in every error mode; the run is closed all the same.
+            DeliveryTimeoutError: the server has not confirmed everything.
+            RemoteRejectedError: the server has refused records; they are set aside.
+
+        .. versionadded:: 0.7
+        """
+        _experiment_of(self)._close_or_raise("FAILED", error)
+
     def cancel(self) -> None:
         """Close the run as CANCELLED; see :meth:`complete`."""
         _experiment_of(self)._close("CANCELLED")
+
+    def cancel_or_raise(self) -> None:
+        """Do the same as :meth:`cancel`, and raise unless everything is where it belongs.
+
+        Raises:
+            MLDashError: what closing met, in every error mode; the run is closed all the same.
+            DeliveryTimeoutError: the server has not confirmed everything.
+            RemoteRejectedError: the server has refused records; they are set aside.
+
+        .. versionadded:: 0.7
+        """
+        _experiment_of(self)._close_or_raise("CANCELLED")
 
     def __enter__(self) -> Any:
         experiment = _experiment_of(self)

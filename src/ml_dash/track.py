@@ -64,6 +64,15 @@ class TracksManager:
         """Merge and sort what was appended since the last flush, in all tracks."""
         self._experiment.flush()
 
+    def flush_or_raise(self, timeout_s: float | None = None) -> None:
+        """Do the same as :meth:`flush`, and raise unless everything is where it belongs.
+
+        See :meth:`ml_dash.Experiment.flush_or_raise` for the argument and the errors.
+
+        .. versionadded:: 0.7
+        """
+        self._experiment.flush_or_raise(timeout_s)
+
 
 class TrackBuilder:
     """One track of one run.
@@ -152,6 +161,16 @@ class TrackBuilder:
         """
         self._experiment._run_store.flush_track(self._topic)
         self._experiment._hand_over()
+        return self
+
+    def flush_or_raise(self, timeout_s: float | None = None) -> TrackBuilder:
+        """Do the same as :meth:`flush`, and raise unless everything is where it belongs.
+
+        See :meth:`ml_dash.Experiment.flush_or_raise` for the argument and the errors.
+
+        .. versionadded:: 0.7
+        """
+        self._experiment.flush_or_raise(timeout_s)
         return self
 
     @deprecate.changes("TrackBuilder.read")

@@ -155,7 +155,7 @@ def handle_error(
         error = errors.DataLossError(
             f"Unexpected {type(error).__name__} while {context}: {error}", cause=error
         )
-    resolved = current_mode(mode)
+    resolved = ErrorHandlingMode.STRICT if _must_raise.get() else current_mode(mode)
     recoverable = isinstance(error, errors.RecoverableError)
     must_raise = not recoverable and not isinstance(error, errors.DataLossError)
     if must_raise or resolved is ErrorHandlingMode.STRICT:
@@ -166,6 +166,19 @@ def handle_error(
         warn_user(f"{error} (while {context})", errors.DataLossWarning)
     elif resolved is ErrorHandlingMode.DEFAULT:
         warn_user(f"{error} (while {context})", errors.RecoverableWarning)
+
+
+_must_raise: ContextVar[bool] = ContextVar("ml_dash_must_raise", default=False)
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Let every error of a block be raised, whatever the mode: for the siblings ``*_or_raise``."""
+    token = _must_raise.set(True)
+    try:
+        yield
+    finally:
+        _must_raise.reset(token)
 
 
 def log_error(
