@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _SUPERUSER = "postgres"
@@ -38,6 +40,15 @@ class Cluster:
         log = self.folder / "log"
         _run("pg_ctl", "start", "-w", "-t", "60", "-D", self.folder / "data", "-l", log,
              "-o", options)  # fmt: skip
+
+    def kill(self) -> None:
+        """Kill the postmaster and its children with -9, and wait until they are gone."""
+        postmaster = psutil.Process(self.pid())
+        processes = [*postmaster.children(recursive=True), postmaster]
+        for process in reversed(processes):
+            with suppress(psutil.NoSuchProcess):  # some end by themselves at any time
+                process.kill()
+        psutil.wait_procs(processes)
 
     def stop(self) -> None:
         """Stop it without waiting for its clients."""

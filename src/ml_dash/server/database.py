@@ -18,7 +18,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url)
+        # A PostgreSQL that was restarted has closed connections of the pool: each is asked first.
+        self.engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
         self._one_writer: AbstractContextManager[Any] = nullcontext()
         if self.engine.dialect.name == "sqlite":
             # SQLite has one writer at a time; those of other processes sleep until it is their

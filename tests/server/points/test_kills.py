@@ -7,9 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 
-import psutil
 import pytest
 
 from ml_dash.server.database import Database
@@ -30,16 +28,6 @@ def cluster() -> Iterator[postgres.Cluster]:
         yield made
 
 
-def kill(cluster: postgres.Cluster) -> None:
-    """Kill the postmaster and its children, and wait until they are gone."""
-    postmaster = psutil.Process(cluster.pid())
-    processes = [*postmaster.children(recursive=True), postmaster]
-    for process in reversed(processes):
-        with suppress(psutil.NoSuchProcess):  # some end by themselves at any time
-            process.kill()
-    psutil.wait_procs(processes)
-
-
 def test_nothing_is_lost_when_postgresql_is_killed(cluster: postgres.Cluster) -> None:
     """Points acknowledged before the kill are there after the restart, whole and in order."""
     url = cluster.url("postgres")
@@ -54,7 +42,7 @@ def test_nothing_is_lost_when_postgresql_is_killed(cluster: postgres.Cluster) ->
         ) as writer:  # fmt: skip
             assert writer.stdout is not None
             lines = [writer.stdout.readline() for _ in range(randomly.randint(30, 300))]
-            kill(cluster)
+            cluster.kill()
             lines += writer.stdout.read().split("\n")[:-1]
         assert writer.returncode != 0
         told += [list(map(int, line.split())) for line in lines]

@@ -1,0 +1,78 @@
+"""A server in a process of its own, as `ml-dash server` starts it, to be killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_LISTENING = re.compile(r"Listening +http://127\.0\.0\.1:(\d+)")
+
+
+class RunningServer:
+    """A server without authentication on this machine; its port stays the same.
+
+    Args:
+        data: Its folder.
+        database: URL of its database; SQLite in the folder, when empty.
+    """
+
+    def __init__(self, data: Path, database: str = "") -> None:
+        self._data = data
+        self._database = database
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it says where it listens: from then on requests wait for it."""
+        command = [sys.executable, "-m", "ml_dash.cli", "server", "--no-auth", "--port"]
+        command += [str(self.port), "--data", str(self._data)]
+        command += ["--database", self._database] if self._database else []
+        with open(self._data / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            found = _LISTENING.search(line)
+            if found:
+                self.port = int(found[1])
+                return
+        raise AssertionError(f"The server did not start: {(self._data / 'log').read_text()}")
+
+    def kill(self) -> None:
+        """Kill it with -9."""
+        self._end("kill")
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._end("terminate")
+
+    def _end(self, how: str) -> None:
+        process = self._process
+        if process is not None:
+            getattr(process, how)()
+            process.communicate()
+            self._process = None
+
+
+@contextmanager
+def running_server(data: Path, database: str = "") -> Iterator[RunningServer]:
+    """Run a server until the block ends."""
+    data.mkdir(exist_ok=True)
+    server = RunningServer(data, database)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
