@@ -23,12 +23,12 @@ class Site:
     Attributes:
         file: Its file; ``<unknown>`` if nothing but ml-dash and Python itself is running.
         line: Its number, from 1.
-        module: The name of its module.
+        module: The name of its module. Never None: Python drops a warning without one.
     """
 
     file: str
     line: int
-    module: str | None
+    module: str
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -56,8 +56,9 @@ def user_site() -> Site:
     """Return the user's line that is being run."""
     frame = user_frame()
     if frame is None:
-        return Site("<unknown>", 0, None)
-    return Site(frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"))
+        return Site("<unknown>", 0, "<unknown>")
+    file = frame.f_code.co_filename
+    return Site(file, frame.f_lineno, str(frame.f_globals.get("__name__") or file))
 
 
 def warn_user(message: str | Warning, category: type[Warning], site: Site | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable
@@ -136,6 +137,15 @@ _listeners: dict[Rules, list[Listener]] = {}
 _lock = threading.Lock()
 
 
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()  # a thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 def told(rules: Rules, name: str, error: MLDashError) -> None:
     """Say that old behaviour was shown: counted always, warned of once for each line of code."""
     flag, api = api_of(name)
@@ -203,7 +213,7 @@ def _is_shown(site: Site, message: str) -> bool:
         if (
             (text is None or _matches(text, message))
             and issubclass(MLDashDeprecationWarning, category)
-            and (module is None or _matches(module, site.module or site.file))
+            and (module is None or _matches(module, site.module))
             and line in (0, site.line)
         ):
             return action != "ignore"

@@ -107,6 +107,15 @@ def test_a_decorated_run_is_the_users_line(place: Path) -> None:
     assert f"{place / 'train.py'}:4: MLDashDeprecationWarning: MLD005" in run(place, script).stderr
 
 
+@pytest.mark.parametrize("cell", ["<ipython-input-3-1f2>", "/tmp/ipykernel_7/1234.py"])
+def test_in_a_notebook_the_line_is_the_cells(cell: str) -> None:
+    """Cells are compiled under names of their own."""
+    code = compile(f"{ASK}\n\nask('x')", cell, "exec")
+    with pytest.warns(MLDashDeprecationWarning) as told:
+        exec(code, {})
+    assert (told[0].filename, told[0].lineno) == (cell, 4)
+
+
 def test_in_pytest_the_line_is_the_tests(place: Path) -> None:
     """Its summary of warnings names the test's file."""
     (place / "test_theirs.py").write_text("import theirs\ndef test_it(): theirs.lookup()\n")
