@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode
 from ml_dash.exceptions import MLDashError, NotAuthenticatedError
 from ml_dash.experiment import Experiment
@@ -79,9 +80,9 @@ class AutoStarted(Experiment):
                 self.__dict__["_find_user"] = find_user
                 raise
             _log.warning(
-                "The user could not be looked up, so the run is recorded as %r: %s",
-                self.run.owner, error,
-                exc_info=None if isinstance(error, NotAuthenticatedError) else error,
+                "The user could not be looked up, so the run is recorded as %r: %s", self.run.owner,
+                error, exc_info=None if isinstance(error, NotAuthenticatedError) else error,
+                extra=about("looking up the user", error, owner=self.run.owner),
             )  # fmt: skip
             return
         _, _, rest = self._first_prefix.partition("/")

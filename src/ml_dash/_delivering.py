@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import console
+from ml_dash._base.facts import about
 from ml_dash._base.policy import (
     ErrorHandlingMode,
     failure_of,
@@ -218,7 +219,7 @@ class Courier:
             folder = shipper.delivery.store.folder
             _log.warning(
                 "Interrupted while delivering; `ml-dash sync %s` goes on", folder,
-                exc_info=interrupt,
+                exc_info=interrupt, extra=about("delivering", run=folder),
             )  # fmt: skip
             raise
         finally:
@@ -258,7 +259,9 @@ class Courier:
 
     def _tell(self, report: DeliveryReport, deferred: MLDashError | None) -> None:
         if report.is_complete and not self._held():
-            _log.info("All data delivered to %s (%d records)", self.url, report.delivered)
+            told = about("delivering", run=report.folder, count=report.delivered)
+            _log.info("All data delivered to %s (%d records)", self.url, report.delivered,
+                      extra=told)  # fmt: skip
             self._say(f"All data delivered to {self.url} ({report.delivered} records)")
             return
         line = f"{report}; the rest is kept in {report.folder}"
@@ -268,7 +271,8 @@ class Courier:
             raised = deferred or error
             handle_error(raised, "closing the run", self._mode, logger=_log.name)
             return
-        _log.warning("Not all data delivered: %s", line)
+        told = about("delivering", run=report.folder, count=report.pending)
+        _log.warning("Not all data delivered: %s", line, extra=told)
         if self._held():
             return  # the store has told of what the disk refuses
         self._say(f"Not all data delivered: {line}; see `ml-dash rejected list {report.folder}`")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ml_dash._base import deprecate
 from ml_dash._base.deprecate import Rules, Use
+from ml_dash._base.facts import about
 from ml_dash.flags import FLAGS, RELEASES, TABLE
 
 _log = logging.getLogger("ml_dash.deprecation")
@@ -52,7 +53,10 @@ class RunUses:
         if not self._uses:
             return
         self._write([use for use in self._uses if use.count > 1])
-        _log.warning(self._summary())
+        _log.warning(
+            self._summary(),
+            extra=about("telling deprecated uses", path=self._path, count=len(self._uses)),
+        )
 
     def _summary(self) -> str:
         release = self._rules.flags.release
@@ -77,7 +81,10 @@ class RunUses:
             with open(self._path, "ab", buffering=0) as file:
                 file.write("".join(facts).encode())
         except OSError as error:
-            _log.warning("%s cannot be written: %s", self._path, error)
+            _log.warning(
+                "%s cannot be written: %s", self._path, error,
+                extra=about("noting deprecated uses", error, path=self._path),
+            )  # fmt: skip
 
 
 def _flip(ids: list[str]) -> str:
@@ -117,7 +124,10 @@ def _last_of_each(file: Path) -> list[dict[str, Any]]:
             use = json.loads(line)
             key = tuple(use.pop("pid") if name == "pid" else use[name] for name in _KEY)
         except (ValueError, KeyError, TypeError) as error:
-            _log.warning("A line of %s is passed over: %s", file, error)
+            _log.warning(
+                "A line of %s is passed over: %s", file, error,
+                extra=about("reading deprecated uses", error, path=file),
+            )  # fmt: skip
             continue
         last[key] = {**use, "flag": names.get(use["id"], "")}
     return list(last.values())

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from ml_dash._base.facts import about
 from ml_dash._base.policy import failure_of, handle_errors
 
 _log = logging.getLogger("ml_dash")
@@ -64,10 +65,15 @@ def describe(error: BaseException | None, status: str) -> dict[str, str] | None:
 def tell_unchanged(folder: Path, ended_as: str | None, status: str) -> None:
     """Say that a run is not open, so that it does not get the status that it is given."""
     if ended_as is None:
-        _log.warning("%s is not open, so it is not marked %s", folder, status)
+        _log.warning(
+            "%s is not open, so it is not marked %s", folder, status,
+            extra=about("ending a run", run=folder, status=status),
+        )  # fmt: skip
     elif ended_as != status:
-        _log.warning("%s has ended as %s and stays so; it is not marked %s", folder, ended_as,
-                     status)  # fmt: skip
+        _log.warning(
+            "%s has ended as %s and stays so; it is not marked %s", folder, ended_as, status,
+            extra=about("ending a run", run=folder, status=status, ended_as=ended_as),
+        )  # fmt: skip
 
 
 def _at_exit() -> None:

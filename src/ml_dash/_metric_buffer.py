@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base.deprecate import Rules, changes, refuse
+from ml_dash._base.facts import about
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.policy import failure_of, raise_first
 from ml_dash._record import aggregate
@@ -20,9 +21,7 @@ _log = logging.getLogger("ml_dash")
 Values = dict[str, list[float]]
 
 
-def gather(
-    into: Values, name: str | None, given: dict[str, Any], rules: Rules, asked: str
-) -> None:
+def gather(into: Values, name: str | None, given: dict[str, Any], rules: Rules, asked: str) -> None:
     """Add numbers to lists by key.
 
     Args:
@@ -238,8 +237,11 @@ def _statistics(name: str | None, values: Values, aggs: tuple[str, ...]) -> dict
     for key, numbers in values.items():
         summary = aggregate.summarize(numbers, aggs)
         if numbers and not summary:
-            _log.warning("Of %r of metric %r nothing is summarised: all %d values are NaN", key,
-                         name, len(numbers))  # fmt: skip
+            _log.warning(
+                "Of %r of metric %r nothing is summarised: all %d values are NaN", key, name,
+                len(numbers),
+                extra=about("summarising", metric=name, key=key, count=len(numbers)),
+            )  # fmt: skip
         point |= {f"{key}.{agg}": value for agg, value in summary.items()}
     return point
 

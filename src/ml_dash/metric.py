@@ -9,6 +9,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import deprecate
+from ml_dash._base.facts import about
 from ml_dash._base.policy import add_note, failure_of, handle_error, log_error, raise_first
 from ml_dash._metric_buffer import BufferManager, SummaryCache, is_refusal
 from ml_dash._record.codec import encode
@@ -201,8 +202,9 @@ class MetricBuilder:
             noted = self._definition.setdefault(key, value)
             if noted != value and (key, str(value)) not in self._told:
                 self._told.add((key, str(value)))
+                told = about("describing a metric", metric=self._name, key=key)
                 _log.warning("The %s of metric %r stays %r as first given; %r is not taken", key,
-                             self._name, noted, value)  # fmt: skip
+                             self._name, noted, value, extra=told)  # fmt: skip
 
     def log(self, **kwargs: Any) -> MetricBuilder:
         """Log one point; it is on disk when this returns.

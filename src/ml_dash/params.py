@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import deprecate
+from ml_dash._base.facts import about
 from ml_dash._record import flatten, jsonable
 from ml_dash._store.outage import write_error
 from ml_dash.exceptions import CorruptDataError, InvalidValueError
@@ -71,7 +72,10 @@ class ParametersBuilder:
             deprecate.refuse(self._experiment._rules, "ParametersBuilder.set", error)
         whole, flat = flatten.flatten(plain, keep_empty=True), self.flatten_dict(plain)
         for key in whole.keys() - flat.keys():
-            _log.warning("The parameter %r is an empty dictionary, of which nothing is stored", key)
+            _log.warning(
+                "The parameter %r is an empty dictionary, of which nothing is stored", key,
+                extra=about("setting parameters", key=key),
+            )  # fmt: skip
         return flat
 
     @deprecate.changes("ParametersBuilder.get")

@@ -20,6 +20,7 @@ from params_proto import proto
 
 from ml_dash._base import console
 from ml_dash._base.around import around
+from ml_dash._base.facts import about
 from ml_dash._record import prefix as prefixes
 from ml_dash.exceptions import (
     ClosedExperimentError,
@@ -262,8 +263,12 @@ class RUN:
         opened = self.start()
         experiment._blocks += 1
         if experiment._blocks > 1:
-            _log.warning("The run %s is open in another block already; whichever block is left "
-                         "first ends it for both", self.prefix)  # fmt: skip
+            _log.warning(
+                "The run %s is open in another block already; whichever block is left "
+                "first ends it for both",
+                self.prefix,
+                extra=about("opening a run", run=self.prefix),
+            )
         return opened
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_dash import _track_formats as formats
 from ml_dash._base import deprecate
+from ml_dash._base.facts import about
 from ml_dash._record import codec, flatten, jsonable
 from ml_dash._store.merging import Entry
 from ml_dash.exceptions import (
@@ -147,11 +148,17 @@ class TrackBuilder:
         """Log what one level of dotted names has no place for."""
         whole, flat = flatten.flatten(fields, keep_empty=True), flatten.flatten(fields)
         for key in whole.keys() - flat.keys():
-            _log.warning("%r of an entry of track %r is an empty dictionary, of which nothing is "
-                         "stored", key, self._topic)  # fmt: skip
+            _log.warning(
+                "%r of an entry of track %r is an empty dictionary, of which nothing is stored",
+                key, self._topic,
+                extra=about("appending an entry", track=self._topic, key=key),
+            )  # fmt: skip
         for key in flatten.find_collisions(fields):
-            _log.warning("An entry of track %r has two values named %r; the later one stays",
-                         self._topic, key)  # fmt: skip
+            _log.warning(
+                "An entry of track %r has two values named %r; the later one stays", self._topic,
+                key,
+                extra=about("appending an entry", track=self._topic, key=key),
+            )  # fmt: skip
 
     def flush(self) -> TrackBuilder:
         """Merge and sort what was appended since the last flush.

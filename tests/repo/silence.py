@@ -33,6 +33,7 @@ TELLING = frozenset({
     "_tell_once", "_say_unused", "click.echo", "refuse", "self._refuse",
 })  # fmt: skip
 """The calls by which a handler says what happened."""
+_LOGGING = frozenset(f"_log.{level}" for level in ("info", "warning", "error", "critical", "log"))
 ABSENCE = frozenset({
     "FileNotFoundError", "BlockingIOError", "RemoteNotFoundError", "ExperimentFileNotFoundError",
     "NotFoundError", "MetricNotFoundError", "TrackNotFoundError", "ProjectNotFoundError",
@@ -101,3 +102,13 @@ def logs_without_error(path: Path) -> Iterator[str]:
                          if isinstance(node, ast.Name)}  # fmt: skip
                 if "exc_info" not in shown and handler.name not in names:
                     yield f"line {call.lineno}"
+
+
+def logs_without_fields(path: Path) -> Iterator[str]:
+    """Yield the log calls of a file that carry no structured fields."""
+    tree = ast.parse(path.read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for call in calls:
+        names = {keyword.arg for keyword in call.keywords}
+        if ast.unparse(call.func) in _LOGGING and "extra" not in names:
+            yield f"line {call.lineno}"

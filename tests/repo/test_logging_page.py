@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SOURCE = "\n".join(path.read_text("utf-8") for path in (ROOT / "src" / "ml_dash").rglob("*.py"))
+SOURCE = "\n".join(
+    path.read_text("utf-8").replace("from __future__ import annotations", "")
+    for path in (ROOT / "src" / "ml_dash").rglob("*.py")
+)
 PAGE = (ROOT / "docs" / "logging.md").read_text("utf-8")
 
 
@@ -21,8 +25,25 @@ def test_every_logger_is_explained() -> None:
     assert explained == names
 
 
+def _rows() -> str:
+    return PAGE[PAGE.index("## Fields") : PAGE.index("## Plain")]
+
+
 def test_every_field_is_explained() -> None:
     """The fields of the records, as the package writes them."""
-    fields = set(re.findall(r'"(ml_dash_\w+)":', SOURCE)) - {"ml_dash_experiment"}  # a function
-    table = PAGE[PAGE.index("## Fields") : PAGE.index("## Plain")]
-    assert set(re.findall(r"`(ml_dash_\w+)`", table)) == fields
+    fields = set(re.findall(r'"(ml_dash_\w+)"(?::|\] =)', SOURCE)) - {
+        "ml_dash_experiment"
+    }  # a function
+    assert "ml_dash_operation" in fields
+    assert set(re.findall(r"`(ml_dash_\w+)`", _rows())) == fields
+
+
+def test_every_fact_is_explained() -> None:
+    """One vocabulary: a record's context has no names but those of the page."""
+    calls = [node for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Call)]
+    told = [call for call in calls if ast.unparse(call.func) == "about"]
+    facts = {keyword.arg for call in told for keyword in call.keywords}
+    assert "path" in facts
+    rows = re.findall(r"^\| (`[a-z].*?) \|", _rows(), re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {name for name in explained if not name.startswith("ml_dash_")} == facts

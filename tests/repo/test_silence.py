@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.silence import logs_without_error, silent_places
+from tests.repo.silence import logs_without_error, logs_without_fields, silent_places
 
 PACKAGE = Path(__file__).parents[2] / "src" / "ml_dash"
 ALLOWED = {
@@ -161,3 +161,12 @@ def test_a_log_call_shows_the_error_at_hand(tmp_path: Path) -> None:
     assert list(logs_without_error(code)) == []
     hidden = {path.name: list(logs_without_error(path)) for path in PACKAGE.rglob("*.py")}
     assert {name: lines for name, lines in hidden.items() if lines} == {}
+
+
+def test_a_log_call_carries_fields(tmp_path: Path) -> None:
+    """Programs read fields, not messages; what is only for debugging may do without."""
+    code = tmp_path / "code.py"
+    code.write_text("_log.warning('failed')\n_log.info('x', extra=about('y'))\n_log.debug('z')\n")
+    assert list(logs_without_fields(code)) == ["line 1"]
+    bare = {path.name: list(logs_without_fields(path)) for path in PACKAGE.rglob("*.py")}
+    assert {name: lines for name, lines in bare.items() if lines} == {}

@@ -13,6 +13,7 @@ from typing import Any
 
 from ml_dash._base.attribution import warn_user
 from ml_dash._base.choices import Choice, Flags, Layer, parse, resolve
+from ml_dash._base.facts import about
 from ml_dash._base.settings import FUTURE, FUTURE_STRICT, read_bool
 from ml_dash.exceptions import ConfigurationError, RecoverableWarning
 from ml_dash.flags import RELEASE, RELEASES
@@ -126,5 +127,5 @@ def _tell_once(message: str) -> None:
     if message in _told:
         return
     _told.add(message)
-    _log.warning(message)
+    _log.warning(message, extra=about("reading a choice of flags"))
     warn_user(message, RecoverableWarning)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ml_dash._base import chosen
 from ml_dash._base.attribution import Site, user_site, warn_user
 from ml_dash._base.choices import Flags
+from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode, current_mode, log_error
 from ml_dash.exceptions import MLDashError
 from ml_dash.flags import LOCKED, OFF, ON, RELEASES, Api, Flag, api_of
@@ -184,7 +185,8 @@ def _say(use: Use, flag: Flag, api: Api, release: str, error: MLDashError) -> No
     if _log.hasHandlers() or not _is_shown(use.site, message):
         _log.warning(
             "%s: %s", use.site, message,
-            extra={"ml_dash_flag": flag.id, "ml_dash_api": api.name, "ml_dash_code": error.code},
+            extra={**about("answering as 0.6 did", error, file=use.site.file, line=use.site.line),
+                   "ml_dash_flag": flag.id, "ml_dash_api": api.name},
         )  # fmt: skip
     from ml_dash._base import deprecated_warnings
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ml_dash._base.clock import file_stamp
+from ml_dash._base.facts import about
 
 flock: Callable[[int, int], None]
 """Take or give back the lock of an open file (Linux ``flock``)."""
@@ -108,7 +109,10 @@ def move_aside(path: str | os.PathLike[str]) -> Path:
     source = Path(path)
     target = source.with_name(f"{source.name}.damaged-{file_stamp()}")
     os.rename(source, target)
-    _log.warning("%s is damaged; it is kept as %s", source, target.name)
+    _log.warning(
+        "%s is damaged; it is kept as %s", source, target.name,
+        extra=about("moving a damaged file aside", path=source, kept_as=target),
+    )  # fmt: skip
     return target
 
 

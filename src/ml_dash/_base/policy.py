@@ -19,6 +19,7 @@ from ml_dash import exceptions as errors
 from ml_dash._base import chosen
 from ml_dash._base.attribution import warn_user
 from ml_dash._base.choices import Flags
+from ml_dash._base.facts import about
 from ml_dash._base.settings import ERROR_MODE
 
 _LOGGER_BY_DOMAIN = (
@@ -191,13 +192,10 @@ def log_error(
     """
     by_kind = (log for kind, log in _LOGGER_BY_DOMAIN if isinstance(error, kind))
     name = logger or next(by_kind, "ml_dash")
-    extra: dict[str, Any] = {"ml_dash_operation": context}
-    if isinstance(error, errors.MLDashError):
-        extra |= {"ml_dash_code": error.code, "ml_dash_context": error.context}
     log = logging.getLogger(name)
     foreseen = isinstance(error, errors.MLDashError) and type(error) is not errors.DataLossError
     trace = None if foreseen and not log.hasHandlers() else error
-    log.log(level, "While %s: %s", context, error, exc_info=trace, extra=extra)
+    log.log(level, "While %s: %s", context, error, exc_info=trace, extra=about(context, error))
 
 
 def add_note(error: BaseException, text: str) -> None:

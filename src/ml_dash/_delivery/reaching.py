@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from ml_dash._base.facts import about
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.status import register, retried_conflict
@@ -52,7 +53,9 @@ def reach(
                 raise _unreachable(url, error, lasted_s, failures) from error
         if not said and lasted_s + wait_s >= _SAY_AFTER_S:
             said = True
-            _log.warning("Waiting for %s to answer", url)
+            _log.warning(
+                "Waiting for %s to answer", url, extra=about("reaching the server", url=url)
+            )
             say(f"Waiting for {url} to answer")
         threading.Event().wait(wait_s)
 

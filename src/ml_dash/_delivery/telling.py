@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ml_dash._base.attribution import warn_user
+from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode, failure_of, handle_error, log_error
 from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict
 from ml_dash.exceptions import DataLossError, MLDashError, RecoverableError, RecoverableWarning
@@ -78,7 +79,10 @@ class Telling:
         if self._began_s is None:
             self._began_s = now_s
         lasted_s = now_s - self._began_s
-        _log.info("Delivery to %s failed (%d in a row): %s", self._url, self._failures, error)
+        _log.info(
+            "Delivery to %s failed (%d in a row): %s", self._url, self._failures, error,
+            extra=about("delivering", error, url=self._url, failures=self._failures),
+        )  # fmt: skip
         if not self._told and lasted_s >= self._tell_after_s:
             self._told = True
             error.kept = error.kept or self._kept
@@ -92,10 +96,12 @@ class Telling:
             _log.log(
                 level, "Delivery to %s works again after %.1f s and %d failures", self._url,
                 self._clock() - self._began_s, self._failures,
-                extra={"ml_dash_failures": self._failures},
+                extra=about("delivering", url=self._url, failures=self._failures),
             )  # fmt: skip
         elif self._halted:
-            _log.warning("Delivery to %s goes on", self._url)
+            _log.warning(
+                "Delivery to %s goes on", self._url, extra=about("delivering", url=self._url)
+            )
         self._began_s, self._failures, self._told, self._halted = None, 0, False, False
 
     def _reject(self, error: MLDashError) -> None:
@@ -117,7 +123,10 @@ class Telling:
     def crashed(self, error: Exception, crashes: int) -> None:
         """Take note of an error that no stream could deal with; the thread goes on."""
         if not _is_worth_telling(crashes):
-            _log.error("The delivery to %s was started again", self._url, exc_info=error)
+            _log.error(
+                "The delivery to %s was started again", self._url, exc_info=error,
+                extra=about("delivering", error, url=self._url, crashes=crashes),
+            )  # fmt: skip
             return
         if isinstance(error, MLDashError):
             error.context["crashes"] = crashes

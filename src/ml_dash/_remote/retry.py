@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
+from ml_dash._base.facts import about
 from ml_dash.exceptions import RemoteClientError
 
 _log = logging.getLogger("ml_dash.client")
@@ -83,7 +84,10 @@ class RetryPolicy:
                 wait_s = self._next_wait_s(error, failures, start_s, again, stop)
                 if wait_s is None:
                     raise
-                _log.info("Trying again in %.1f s (attempt %d failed): %s", wait_s, failures, error)
+                _log.info(
+                    "Trying again in %.1f s (attempt %d failed): %s", wait_s, failures, error,
+                    extra=about("sending again", error, wait_s=wait_s, failures=failures),
+                )  # fmt: skip
                 if self.wait(stop, wait_s):
                     raise
 

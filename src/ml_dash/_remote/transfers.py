@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import httpx
 
+from ml_dash._base.facts import about
 from ml_dash._base.ids import unique_id
 from ml_dash._base.policy import log_error
 from ml_dash._remote.transport import Transport
@@ -183,7 +184,10 @@ def _fetch(transport: Transport, path: str, partial: _Partial) -> None:
         except NetworkError as error:
             if partial.size <= before or not error.retryable:
                 raise
-            _log.info("Going on at byte %d after: %s", partial.size, error)
+            _log.info(
+                "Going on at byte %d after: %s", partial.size, error,
+                extra=about("downloading", error, offset_bytes=partial.size),
+            )  # fmt: skip
 
 
 def _attempt(transport: Transport, path: str, partial: _Partial) -> Callable[[], None]:
@@ -205,7 +209,7 @@ def _verify(partial: _Partial, checksum: str | None, what: str, destination: Pat
     actual = partial.digest.hexdigest()
     if not checksum:
         _log.warning("The server has no checksum of %s: %s is not verified", what, destination,
-                     extra={"ml_dash_operation": "download"})  # fmt: skip
+                     extra=about("downloading", path=destination))  # fmt: skip
     elif checksum.lower() != actual:
         raise ChecksumMismatchError(
             f"What arrived of {what} is not what was stored: its SHA-256 is {actual}, not "

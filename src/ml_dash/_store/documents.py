@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base import fsio
+from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash._store.descriptors import SHARED
 from ml_dash.exceptions import CorruptDataError
@@ -62,7 +63,9 @@ class Document:
         try:
             return self.read(), None
         except CorruptDataError as error:
-            _log.warning("%s (%s)", error.message, error.__cause__)
+            _log.warning(
+                "%s (%s)", error.message, error.__cause__, extra=about("reading a document", error)
+            )
             return None, fsio.move_aside(self.path)
 
     def read_or_empty(self) -> dict[str, Any]:
@@ -74,7 +77,9 @@ class Document:
         try:
             return self.read() or {}
         except CorruptDataError as error:
-            _log.warning("%s (%s)", error.message, error.__cause__)
+            _log.warning(
+                "%s (%s)", error.message, error.__cause__, extra=about("reading a document", error)
+            )
             return {}
 
     def write(self, document: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base import fsio
+from ml_dash._base.facts import about
 from ml_dash._store import file_scan, places
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Add, Event, Journal
@@ -98,7 +99,9 @@ class FileIndex:
         try:
             news, gone = self._compare()
         except CorruptDataError as error:
-            _log.warning("%s", error, exc_info=True)
+            _log.warning(
+                "%s", error, exc_info=True, extra=about("reading the list of files", error)
+            )
             fsio.move_aside(self._document.path)
             news, gone = self._found_in_folder(), []
             self._dirty = True
@@ -169,8 +172,11 @@ class FileIndex:
             self._document.write({"files": list(self.records.values())})
             self._dirty = False
         except OSError:
-            _log.warning("Could not write the list of files in %s; the journal holds it",
-                         self.folder, exc_info=True)  # fmt: skip
+            _log.warning(
+                "Could not write the list of files in %s; the journal holds it", self.folder,
+                exc_info=True,
+                extra=about("writing the list of files", path=self._document.path),
+            )  # fmt: skip
         ended = time.monotonic()
         self._next_at = ended + _WORTH * (ended - began)
 
@@ -248,8 +254,10 @@ class FileIndex:
         try:
             return self._compare()
         except CorruptDataError as error:
-            _log.warning("%s; the list is taken from the journal and the folder", error,
-                         exc_info=True)  # fmt: skip
+            _log.warning(
+                "%s; the list is taken from the journal and the folder", error, exc_info=True,
+                extra=about("reading the list of files", error),
+            )  # fmt: skip
             return self._found_in_folder(), []
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.facts import about
 from ml_dash._base.fsio import sync_folder
 from ml_dash._base.ids import unique_id
 from ml_dash._store.blobs import Blob
@@ -98,8 +99,10 @@ class FileIntake:
         except FileNotFoundError:
             return False
         except OSError:
-            _log.warning("Cannot tell whether file %s was noted; its bytes stay", file_id,
-                         exc_info=True)  # fmt: skip
+            _log.warning(
+                "Cannot tell whether file %s was noted; its bytes stay", file_id, exc_info=True,
+                extra=about("storing a file", file_id=file_id),
+            )  # fmt: skip
             return True
 
     def _remove_replaced(self, old: Record) -> None:
@@ -109,8 +112,11 @@ class FileIntake:
             path.unlink(missing_ok=True)
             path.parent.rmdir()
         except (OSError, InvalidFileError):
-            _log.warning("Could not remove the replaced file %s of %s, which is no longer needed",
-                         old["id"], self._index.folder, exc_info=True)  # fmt: skip
+            _log.warning(
+                "Could not remove the replaced file %s of %s, which is no longer needed", old["id"],
+                self._index.folder, exc_info=True,
+                extra=about("storing a file", file_id=old["id"]),
+            )  # fmt: skip
 
     def _sync_up_from(self, folder: Path) -> None:
         while folder != self._index.folder:
@@ -133,4 +139,7 @@ def _remove_own(folder: Path) -> None:
     except FileNotFoundError:
         return  # it was moved to its place
     except OSError:
-        _log.warning("Could not remove %s, which is no longer needed", folder, exc_info=True)
+        _log.warning(
+            "Could not remove %s, which is no longer needed", folder, exc_info=True,
+            extra=about("storing a file", path=folder),
+        )  # fmt: skip

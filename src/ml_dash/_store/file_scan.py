@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.facts import about
 from ml_dash._store.blobs import measure
 
 _log = logging.getLogger("ml_dash.store")
@@ -35,8 +36,13 @@ def scan(folder: Path, known: Container[str], experiment_id: str) -> list[dict[s
             found += [(parts, path) for path in paths if path.is_file() and not path.is_symlink()]
     found.sort(key=lambda one: int(one[0][-1]))
     if found:
-        _log.warning("The records of %d files in %s were made again from the folder; their "
-                     "descriptions, tags and metadata are lost", len(found), folder)  # fmt: skip
+        _log.warning(
+            "The records of %d files in %s were made again from the folder; their "
+            "descriptions, tags and metadata are lost",
+            len(found),
+            folder,
+            extra=about("reading the list of files", path=folder, count=len(found)),
+        )
     return [_record(parts, path, experiment_id) for parts, path in found]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash._store.stream import Stream
 
@@ -92,8 +93,10 @@ class Journal(Stream):
             kind, data = event["kind"], event["data"]
         except (ValueError, KeyError, TypeError):
             _log.error(
-                "A line of %s is unreadable and is left out: %.200r", self.path, line, exc_info=True
-            )
+                "A line of %s is unreadable and is left out: %.200r", self.path, line,
+                exc_info=True,
+                extra=about("reading the journal", path=self.path),
+            )  # fmt: skip
             return
         self._fold(kind, data)
 

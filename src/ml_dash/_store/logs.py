@@ -9,6 +9,7 @@ from typing import Any
 
 from ml_dash._base import fsio
 from ml_dash._base.clock import file_stamp
+from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash._store.layout import LOG_COUNTER, LOGS
 from ml_dash._store.stream import Stream
@@ -102,7 +103,7 @@ def decode_lines(
         except CorruptDataError as error:
             if not skip_damaged:
                 raise
-            _log.error("%s", error, exc_info=error)
+            _log.error("%s", error, exc_info=error, extra=about("reading logs", error, path=path))
             continue
         yield record
 
@@ -121,8 +122,11 @@ def without_damaged(lines: list[bytes], path: Path, *, key: str) -> list[bytes]:
     kept = path.with_name(f"{path.name}.damaged-{file_stamp()}")
     with open(kept, "ab") as file:
         file.write(b"".join(line + b"\n" for line in damaged))
-    _log.error("%s has %d lines that are no readable records; they are kept in %s", path,
-               len(damaged), kept.name)  # fmt: skip
+    _log.error(
+        "%s has %d lines that are no readable records; they are kept in %s", path, len(damaged),
+        kept.name,
+        extra=about("reading logs", path=path, count=len(damaged), kept_as=kept),
+    )  # fmt: skip
     return [line for line in lines if line not in damaged]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.facts import about
 from ml_dash._base.fork import reset_in_child
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
@@ -243,7 +244,10 @@ class MetricStores:
             store.open()
         except OSError as error:
             # The points themselves may still be held in memory; flush makes up for it.
-            _log.warning("Could not prepare %s yet: %s", store.folder, error)
+            _log.warning(
+                "Could not prepare %s yet: %s", store.folder, error,
+                extra=about("preparing a metric", error, path=store.folder),
+            )  # fmt: skip
         self._open[name] = store
         return store
 
@@ -309,7 +313,10 @@ def noted_name(path: Path, key: str) -> str | None:
     try:
         found = Document(path).read()
     except CorruptDataError:
-        _log.warning("%s is damaged; its folder's name counts", path, exc_info=True)
+        _log.warning(
+            "%s is damaged; its folder's name counts", path, exc_info=True,
+            extra=about("listing metrics", path=path),
+        )  # fmt: skip
         return None
     name = None if found is None else found.get(key)
     return name if isinstance(name, str) else None

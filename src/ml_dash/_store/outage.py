@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from ml_dash._base.facts import about
 from ml_dash.exceptions import LocalWriteError, ShutdownIncompleteError
 
 _log = logging.getLogger("ml_dash.store")
@@ -94,10 +95,8 @@ class Outage:
         """Say that writing works again."""
         if self._counts:
             _log.warning(
-                "Writing to %s works again after %.1f s; %s that waited are on disk",
-                folder,
-                time.monotonic() - self._began_at,
-                counted(written, "record"),
-                extra={"ml_dash_written": written, "ml_dash_pid": os.getpid()},
-            )
+                "Writing to %s works again after %.1f s; %s that waited are on disk", folder,
+                time.monotonic() - self._began_at, counted(written, "record"),
+                extra=about("writing", path=folder, count=written, pid=os.getpid()),
+            )  # fmt: skip
         self._counts = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Add, Event, Journal
@@ -88,7 +89,10 @@ class ParamStore:
         except CorruptDataError as error:
             if not self.version:
                 raise
-            _log.warning("%s; the journal has the parameters", error, exc_info=True)
+            _log.warning(
+                "%s; the journal has the parameters", error, exc_info=True,
+                extra=about("reading parameters", error),
+            )  # fmt: skip
             return None
         if found is None:
             return None
@@ -128,6 +132,7 @@ class ParamStore:
                 "The parameters set before now were only in the damaged file %s; look there for "
                 "them. New parameters start a new document.",
                 kept,
+                extra=about("reading parameters", path=kept),
             )
 
     def _journaled(self) -> bool:
@@ -141,10 +146,10 @@ class ParamStore:
             # The parameters themselves are in the journal; flush and close try again.
             self._stale = True
             _log.warning(
-                "Could not write %s; the journal holds the parameters",
-                self._document.path,
+                "Could not write %s; the journal holds the parameters", self._document.path,
                 exc_info=True,
-            )
+                extra=about("writing parameters", path=self._document.path),
+            )  # fmt: skip
 
     def _snapshot(self) -> dict[str, Any]:
         return {

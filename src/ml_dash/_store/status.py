@@ -10,6 +10,7 @@ from typing import Any
 
 from ml_dash._base import fsio
 from ml_dash._base.clock import stamp
+from ml_dash._base.facts import about
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import DOCUMENT, WRITERS
@@ -61,8 +62,11 @@ class RunDocument:
             self._started_at = stamp()
             content = self._updated(found or self._content, description)
             if "updated_at" in content:
-                _log.info("Continuing the run in %s, made at %s", self._document.path.parent,
-                          content.get("created_at"))  # fmt: skip
+                _log.info(
+                    "Continuing the run in %s, made at %s", self._document.path.parent,
+                    content.get("created_at"),
+                    extra=about("opening a run", run=self._document.path.parent),
+                )  # fmt: skip
             if not (joined and content.get("status") == RUNNING):
                 content |= {"status": RUNNING, "started_at": self._started_at,
                             "ended_at": None, "error": None}  # fmt: skip

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ml_dash._base.facts import about
 from ml_dash._store.outage import write_error
 from ml_dash.exceptions import LocalWriteError, MLDashError
 
@@ -44,5 +45,7 @@ def folded(met: list[Problem]) -> list[Problem]:
     """Leave one refusal of several: one disk refuses all alike. The others are logged."""
     refused = refusals(met)
     for error, doing in refused[1:]:
-        _log.warning("Refused as well, while %s: %s", doing, error.__cause__)
+        _log.warning(
+            "Refused as well, while %s: %s", doing, error.__cause__, extra=about(doing, error)
+        )
     return refused[:1] + without_refusals(met)

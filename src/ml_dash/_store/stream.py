@@ -19,6 +19,7 @@ from os import SEEK_END, lseek, write
 from pathlib import Path
 from time import monotonic
 
+from ml_dash._base.facts import about
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_EX, LOCK_UN, flock, sync_folder
 from ml_dash._record import codec
@@ -284,6 +285,7 @@ class Stream:
             self.path,
             len(torn),
             kept.name,
+            extra=about("opening a stream", path=self.path, size_bytes=len(torn), kept_as=kept),
         )
         return end - len(torn)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
+from ml_dash._base.facts import about
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_SH, flocked
 from ml_dash._record import codec
@@ -89,7 +90,10 @@ class TrackStore:
         replaced: list[tuple[float, str]] = []
         block = [codec.encode(entry) for entry in merge_entries(entries, replaced)]
         if replaced:
-            _log.warning(REPLACED, self.topic, len(replaced), *reversed(replaced[0]))
+            _log.warning(
+                REPLACED, self.topic, len(replaced), *reversed(replaced[0]),
+                extra=about("merging a track", track=self.topic, count=len(replaced)),
+            )  # fmt: skip
         return block
 
     def _move(self, fd: int, block: list[bytes]) -> None:
@@ -106,7 +110,10 @@ class TrackStore:
         marks = [at for at, line in enumerate(lines) if line.startswith(_MARK)]
         if not marks:
             return
-        _log.warning("Finishing an interrupted merge of track %r in %s", self.topic, self.folder)
+        _log.warning(
+            "Finishing an interrupted merge of track %r in %s", self.topic, self.folder,
+            extra=about("merging a track", track=self.topic, path=self.folder),
+        )  # fmt: skip
         # Entries after the last mark are younger than the dead writer; they wait for a merge.
         entries = [line for line in lines[: marks[-1]] if not line.startswith(_MARK)]
         block = self._block(self._sound(entries))
@@ -301,7 +308,10 @@ class TrackStores:
             store.open()
         except OSError as error:
             # The entries themselves may still be held in memory; a merge makes up for it.
-            _log.warning("Could not prepare %s yet: %s", store.folder, error)
+            _log.warning(
+                "Could not prepare %s yet: %s", store.folder, error,
+                extra=about("preparing a track", error, path=store.folder),
+            )  # fmt: skip
         self._open[topic] = store
         return store
 

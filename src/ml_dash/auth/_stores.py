@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ml_dash._base import deprecate, fsio
 from ml_dash._base.attribution import warn_user
+from ml_dash._base.facts import about
 from ml_dash.exceptions import (
     DamagedTokensError,
     InvalidValueError,
@@ -151,7 +152,10 @@ class _FileStorage(TokenStorage):
         try:
             tokens = self._tokens()
         except DamagedTokensError as error:
-            _log.warning("Tokens of before are set aside: %s", error)
+            _log.warning(
+                "Tokens of before are set aside: %s", error,
+                extra=about("storing a token", error, path=self.tokens_file),
+            )  # fmt: skip
             tokens = {}
             self._write(lambda: fsio.move_aside(self.tokens_file))
         self._save({**tokens, key: value})
@@ -261,7 +265,10 @@ class EncryptedFileStorage(_FileStorage):
         try:
             os.link(own, self.key_file)  # whole from the first moment, and never over another
         except FileExistsError as error:
-            _log.info("Another process was faster with the key: %s", error)
+            _log.info(
+                "Another process was faster with the key: %s", error,
+                extra=about("making a key", error),
+            )  # fmt: skip
         finally:
             os.unlink(own)
 
@@ -331,7 +338,7 @@ class PlaintextFileStorage(_FileStorage):
             return
         _told = True
         message = f"Tokens are kept unencrypted in {self.tokens_file}; to change that: {_EXTRA}"
-        _log.warning(message)
+        _log.warning(message, extra=about("storing a token", path=self.tokens_file))
         warn_user(message, RecoverableWarning)
 
     @deprecate.changes("PlaintextFileStorage.load")

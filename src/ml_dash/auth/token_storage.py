@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from ml_dash._base.facts import about
 from ml_dash.auth._jwt import decode_jwt_payload, decode_jwt_payload_or_raise
 from ml_dash.auth._stores import (
     SERVICE_NAME,
@@ -126,9 +127,12 @@ def _say_unused(error: TokenStoreError, folder: Path | None = None) -> None:
     absent = isinstance(cause, ModuleNotFoundError) and cause.name in ("keyring", "cryptography")
     broken = cause is not None and not absent
     if holds or broken:
-        _log.warning("A token store is passed over: %s", error, exc_info=error)
+        _log.warning(
+            "A token store is passed over: %s", error, exc_info=error,
+            extra=about("choosing a token store", error),
+        )  # fmt: skip
     else:
-        _log.info("Not used for tokens: %s", error)
+        _log.info("Not used for tokens: %s", error, extra=about("choosing a token store", error))
 
 
 def token_key(server_url: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml_dash._base.facts import about
 from ml_dash.exceptions import MLDashError
 from ml_dash.server.database import Database
 from ml_dash.server.points.compaction import compact, due_series
@@ -64,7 +65,10 @@ class Compaction:
                 self.run()
             except SQLAlchemyError:
                 # The data is where it was; the next look tries again.
-                _log.warning("Points could not be moved into chunks now", exc_info=True)
+                _log.warning(
+                    "Points could not be moved into chunks now", exc_info=True,
+                    extra=about("moving points into chunks"),
+                )  # fmt: skip
 
     def run(self) -> int:
         """Move all that is due now, on the caller's thread.
@@ -97,6 +101,6 @@ class Compaction:
             self._aside[kind, number] = time.monotonic() + SET_ASIDE_S
             _log.error(
                 "The data of %s %s cannot be moved into chunks: %s", kind, number, error,
-                exc_info=error, extra={"ml_dash_code": error.code},
+                exc_info=error, extra=about("moving points into chunks", error),
             )  # fmt: skip
             return False
