@@ -334,7 +334,7 @@ def test_repeats_are_folded_with_a_count(tmp_path: Path, caplog: pytest.LogCaptu
     assert len(shown) == 4
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 4
     exp.flush()
-    assert "1000 records that waited are on disk" in caplog.text
+    assert "1000 records that had to wait now on disk" in caplog.text
     exp.run.complete()
 
 
@@ -390,6 +390,19 @@ def test_the_thread_that_writes_what_gathered_survives(
     assert died == []
     with exp.run:
         assert [p["data"] for p in exp.metrics("late").read()["data"]] == [{"n": 1}]
+
+
+def test_a_batch_without_room_raises_its_refusal_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing may wait, a record is written or refused at once, never a bare OSError."""
+    monkeypatch.setenv("ML_DASH_DURABILITY", "batch")
+    monkeypatch.setenv("ML_DASH_BACKLOG_MAX_BYTES", "0")
+    exp = opened(tmp_path, "default")
+    with refusing(), pytest.warns(DataLossWarning, match="are not kept"):
+        exp.log("no room")
+    assert exp.ledger().streams["logs"].refused == 1
+    exp.run.complete()
 
 
 @pytest.mark.parametrize("mode", TOLERANT)

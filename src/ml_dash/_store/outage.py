@@ -95,7 +95,7 @@ class Outage:
         """Say that writing works again."""
         if self._counts:
             _log.warning(
-                "Writing to %s works again after %.1f s; %s that waited are on disk", folder,
+                "Writing to %s works again after %.1f s; %s that had to wait now on disk", folder,
                 time.monotonic() - self._began_at, counted(written, "record"),
                 extra=about("writing", path=folder, count=written, pid=os.getpid()),
             )  # fmt: skip

@@ -42,7 +42,8 @@ class ParamStore:
     def _fold(self, event: Event) -> None:
         self.data = {**self.data, **event["data"]}
         self.version = max(self.version + 1, event["version"])
-        self._updated_at = event["updatedAt"]
+        # The latest, not the last: a clock may go back, and what is older was not written by 0.6.
+        self._updated_at = max(self._updated_at or "", event["updatedAt"])
         self._created_at = self._created_at or event.get("createdAt") or self._updated_at
 
     def set(self, data: dict[str, Any]) -> None:

@@ -297,17 +297,18 @@ class RunStore:
                 return None
         try:
             self._drain(now=self._batch)
+            if not self._waiting:
+                return stream.append(tail)
         except OSError as error:
             return self.hold(stream, tail, kind, error)
-        if self._waiting:
-            return self.hold(stream, tail, kind, None)
-        return self.write(stream, tail, kind) if self.direct else stream.append(tail)
+        return self.hold(stream, tail, kind, None)
 
     def _drain(self, *, now: bool) -> None:
         written = self._waiting.drain(now=now)
         if not self._waiting and self._full is None:
             self._outage.over(written, self.folder)
             self.direct = not self._batch and self._hook is None
+            self.direct &= not self._waiting  # another thread may have met a refusal just now
 
     def hold(self, stream: Stream, tail: bytes, kind: str, cause: OSError | None) -> int | None:
         """Keep a record that cannot be written now in memory, or say that it is not kept.
@@ -316,27 +317,26 @@ class RunStore:
             LocalWriteError: in STRICT mode; the record was not accepted.
         """
         if cause is not None and self._strict:
-            kept = "all earlier records"
-            raise outage.write_error(cause, stream.path, f"a record of {kind}", kept)
-        self.direct = False
+            raise outage.write_error(cause, stream.path, f"a record of {kind}", "earlier records")
         self._cause = cause = cause or self._cause
-        held = self._waiting.hold(stream, tail, kind) or self._hold_after_drain(stream, tail, kind)
-        if not held:
-            self._refuse(kind, stream.path, cause)
-        elif self._outage.count("waiting"):
+        if not self._waiting.hold(stream, tail, kind):
+            return self._fit_in(stream, tail, kind, cause)
+        self.direct = False
+        if self._outage.count("waiting"):
             kept = f"{self._waiting}; earlier ones are on disk"
             handle_error(outage.write_error(cause, stream.path, f"a record of {kind}", kept),
                          f"logging {kind}", self.mode)  # fmt: skip
         return None
 
-    def _hold_after_drain(self, stream: Stream, tail: bytes, kind: str) -> bool:
-        """Make room by writing what waits, if the disk takes it now; tell whether there is room."""
+    def _fit_in(self, stream: Stream, tail: bytes, kind: str, cause: OSError) -> int | None:
+        """Write what waits, then this record, for which memory has no room; or refuse it."""
         try:
             self._drain(now=True)
+            return stream.append(tail)
         except OSError as error:
             _log.debug("The disk still refuses", exc_info=error)
-            return False
-        return self._waiting.hold(stream, tail, kind)
+        self._refuse(kind, stream.path, cause)
+        return None
 
     def _refuse(self, kind: str, path: Path, cause: OSError) -> None:
         self._refused[kind] += 1
@@ -350,8 +350,8 @@ class RunStore:
         """Write what gathered, on the flusher's thread; an error waits for the next call."""
         problem = failure_of(partial(self._drain, now=True))
         if isinstance(problem, OSError) and not isinstance(problem, MLDashError):
-            kept = str(self._waiting)
-            problem = outage.write_error(problem, self.folder, "gathered records", kept)
+            waits = str(self._waiting)
+            problem = outage.write_error(problem, self.folder, "gathered records", waits)
         self._deferred = problem or self._deferred
 
     def _raise_deferred(self) -> None:
@@ -363,6 +363,10 @@ class RunStore:
 
     def ledger(self) -> Ledger:
         """Return what became of everything that this process was given."""
+        with self._waiting.lock:  # nothing is between memory and disk meanwhile
+            return self._account()
+
+    def _account(self) -> Ledger:
         stored = {
             "logs": self.logs.stream.appended,
             "metrics": sum(metric.stream.appended for metric in self.metrics.written()),
@@ -370,10 +374,8 @@ class RunStore:
             "params": self.params.stored,
             "files": self.files.stored,
         }
-        streams = {
-            kind: StreamLedger(count, self._waiting.counts[kind], self._refused[kind])
-            for kind, count in stored.items()
-        }
+        waiting, refused = self._waiting.counts, self._refused
+        streams = {k: StreamLedger(count, waiting[k], refused[k]) for k, count in stored.items()}
         return Ledger(streams, min(self._lost, len(self._waiting)))
 
     @contextmanager

@@ -95,6 +95,19 @@ def test_what_0_6_wrote_in_between_is_taken_over(tmp_path: Path) -> None:
     assert params(tmp_path).read() == {"a": 1, "old": True, "b": 2}
 
 
+def test_a_clock_that_goes_back_brings_no_old_value_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot of ours that could not be replaced is not taken for a later one of 0.6."""
+    store = params(tmp_path)
+    store.set({"a": 1})
+    monkeypatch.setattr("ml_dash._base.clock.time.time", lambda: 1e9)
+    monkeypatch.setattr(os, "replace", _refuse)
+    store.set({"a": 2})
+    monkeypatch.undo()
+    assert params(tmp_path).read() == {"a": 2}
+
+
 def test_damage_that_nothing_replaces_is_an_error(tmp_path: Path) -> None:
     """Damaged parameters of 0.6 do not read as none."""
     (tmp_path / "parameters.json").write_text("{")

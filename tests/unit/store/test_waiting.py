@@ -141,6 +141,22 @@ def test_what_memory_cannot_hold_is_refused_and_counted(
     exp.run.complete()
 
 
+def test_a_record_without_room_does_not_overtake_or_stay_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk takes writes again, what waits goes first, then the record at hand."""
+    monkeypatch.setenv("ML_DASH_BACKLOG_MAX_BYTES", "150")
+    with Experiment("o/p/n", dash_root=tmp_path).run as exp:
+        unblock = blocked(exp)
+        with pytest.warns(DataLossWarning):
+            log(exp, range(2))
+        unblock()
+        log(exp, range(2, 8))
+        row = exp.ledger().streams["metrics"]
+        assert (row.stored, row.waiting, row.refused) == (8, 0, 0)
+        assert [p["data"]["n"] for p in exp.metrics("new").read()["data"]] == list(range(8))
+
+
 def test_strict_raises_at_the_call(tmp_path: Path) -> None:
     """Nothing waits; the error names the path and is an OSError."""
     exp = Experiment("o/p/n", dash_root=tmp_path, error_mode="strict")
