@@ -78,10 +78,6 @@ ALLOWED = {
     "_store/logs.py": {
         "_is_record: CorruptDataError": "the caller keeps all such lines aside, and logs it once",
     },
-    "_store/run_store.py": {
-        "_hold_after_drain: OSError": "the outage is told already; this record is counted as "
-        "waiting or refused",
-    },
     "_store/stream.py": {
         "_is_record: ValueError": "that is the question",
         "number_of: (ValueError, KeyError, TypeError)": "a line without a number; who reads the "
