@@ -1,0 +1,41 @@
+"""Rows that several clients may make at the same moment: one is made, and all get it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row, unless one of its unique keys is taken; return whether it was inserted."""
+    statement = _insert(connection, table).values(**values).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount > 0
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    key: Sequence[Column[Any]],
+    values: Mapping[str, Any],
+    changes: Mapping[str, Any],
+) -> Any:
+    """Insert a row, or change the one with the same key; return it, locked until the end.
+
+    Args:
+        connection: An open write transaction.
+        table: The table.
+        key: The columns of one of its unique indexes.
+        values: The row, when it is new.
+        changes: What to change in the row that is there; not empty.
+    """
+    statement = _insert(connection, table).values(**values)
+    statement = statement.on_conflict_do_update(index_elements=list(key), set_=dict(changes))
+    return connection.execute(statement.returning(*table.c)).one()
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    made: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return made(table)
