@@ -1,0 +1,121 @@
+"""What every route is given: who asks, and the server's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import Depends, Header
+from sqlalchemy import Connection, select, update
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ml_dash._record import codec
+from ml_dash.server.auth import access
+from ml_dash.server.auth.access import Caller
+from ml_dash.server.errors import BadRequestError, ForbiddenError
+from ml_dash.server.ids import now_ms
+from ml_dash.server.parts import Parts, parts_of
+from ml_dash.server.records import nodes
+from ml_dash.server.tables import applied
+from ml_dash.server.upsert import insert_new
+
+LONGEST_KEY = 512
+Work = Callable[[Connection, Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request of a known caller."""
+
+    parts: Parts
+    caller: Caller
+    path: str
+
+
+def asked(
+    request: Request, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+) -> Asked:
+    """Return who asks, for a route.
+
+    Raises:
+        UnauthenticatedError: nobody that is known.
+        ForbiddenError: their token is for the end of a login only.
+        TooManyError: their token sends too many requests.
+    """
+    parts = parts_of(request)
+    caller = parts.gate.caller(authorization)
+    parts.rates.count(caller.token)
+    if caller.kind == "login":
+        raise ForbiddenError(
+            "This token only ends a login", hint="Exchange it at /api/auth/exchange"
+        )
+    return Asked(parts, caller, request.url.path)
+
+
+Asker = Annotated[Asked, Depends(asked)]
+
+
+def idempotency_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="A name for this request. Sent again under it, the request is applied no "
+            "second time, and answered as the first was."
+        ),
+    ] = None,
+) -> str | None:
+    """Return the name of a request.
+
+    Raises:
+        BadRequestError: it is empty or too long.
+    """
+    if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
+        raise BadRequestError(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters")
+    return idempotency_key
+
+
+Key = Annotated[str | None, Depends(idempotency_key)]
+
+
+def apply_once(who: Asked, experiment_id: str, key: str | None, work: Work) -> Response:
+    """Do something to an experiment, once for each key, in one transaction; return the answer.
+
+    Args:
+        who: The request.
+        experiment_id: The experiment, as the request names it.
+        key: The request's name; without one it is applied as it is.
+        work: Does it, and returns the answer.
+    """
+    with who.parts.database.write() as connection:
+        row = access.experiment(connection, who.caller, experiment_id, access.WRITER)
+        digest = "" if key is None else sha256(f"{who.path}\n{key}".encode()).hexdigest()
+        if key is not None:
+            known = _known(connection, digest, row.id)
+            if known is not None:
+                return Response(known, media_type="application/json")
+        reply = codec.encode(dict(work(connection, row)))
+        nodes.touch(connection, row.id)
+        if key is not None:
+            own = applied.c.digest == digest
+            connection.execute(update(applied).where(own).values(reply=reply.decode()))
+    return Response(reply, media_type="application/json")
+
+
+def _known(connection: Connection, digest: str, experiment_id: int) -> str | None:
+    """Return the answer to an earlier request of this name; None when there was none.
+
+    Where the same request is at work in another transaction, this waits for its end.
+    """
+    row = {"digest": digest, "experiment_id": experiment_id, "reply": "", "applied_ms": now_ms()}
+    if insert_new(connection, applied, row):
+        return None
+    found = select(applied.c.reply).where(applied.c.digest == digest)
+    return str(connection.execute(found).scalar_one())
+
+
+def values_reply(reply: Mapping[str, Any]) -> Response:
+    """Return an answer with logged values, in which NaN and the infinities are marked texts."""
+    return Response(codec.encode(dict(reply)), media_type="application/json")

@@ -1,0 +1,152 @@
+"""JSON bodies of requests: read within limits, decoded, and checked against a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from ml_dash._record import codec
+from ml_dash.server.errors import BadRequestError, MediaTypeError, TooLargeError, UnfitError
+from ml_dash.server.parts import parts_of
+
+DEEPEST = 64
+"""How deep logged values may be nested."""
+
+_ERRORS_TOLD = 10
+M = TypeVar("M", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """The body of a request; what is not known of it is passed over."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+
+async def raw_body(request: Request) -> bytes:
+    """Return the body of a request that is no file.
+
+    Raises:
+        MediaTypeError: it is no JSON, or compressed.
+        TooLargeError: it is larger than the server's limit.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise MediaTypeError(f"The body is {kind[:100]!r}", hint="Send application/json")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise MediaTypeError("The body is compressed", hint="Send it as it is")
+    most = parts_of(request).settings.body_max_bytes
+    blocks, size = [], 0
+    try:
+        async for block in request.stream():
+            size += len(block)
+            if size > most:
+                raise too_large(most)
+            blocks.append(block)
+    except ClientDisconnect as error:
+        raise BadRequestError("The request ended before its body did") from error
+    return b"".join(blocks)
+
+
+def too_large(most: int) -> TooLargeError:
+    """Return the error for a body that is too large."""
+    return TooLargeError(
+        f"The body is larger than {most} bytes", hint="Send it in parts",
+        context={"most_bytes": most}, headers={"connection": "close"},
+    )  # fmt: skip
+
+
+def body(model: type[M], *, values: bool = False) -> Callable[..., M]:
+    """Return a dependency that gives a request's body as a model.
+
+    Args:
+        model: What it must look like.
+        values: Whether it carries logged values, in which ``"NaN"`` is a number.
+    """
+
+    def parsed(raw: Annotated[bytes, Depends(raw_body)]) -> M:
+        return parse(model, raw, values=values)
+
+    return parsed
+
+
+def parse(model: type[M], raw: bytes, *, values: bool = False) -> M:
+    """Return JSON as a model.
+
+    Raises:
+        BadRequestError: it is no JSON.
+        UnfitError: it does not look like the model.
+    """
+    found = decoded(raw, values=values)
+    if not isinstance(found, dict):
+        raise UnfitError("The body is no JSON object")
+    try:
+        return model.model_validate(found)
+    except ValidationError as error:
+        raise unfit(error) from error
+
+
+def decoded(raw: bytes, *, values: bool = False) -> Any:
+    """Return the value of JSON.
+
+    Raises:
+        BadRequestError: it is no JSON, or nested too deeply.
+    """
+    try:
+        found = _values(raw) if values else orjson.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError(f"The body is no JSON: {str(error)[:200]}") from error
+    if _is_deep(found):
+        raise BadRequestError(f"The body is nested more than {DEEPEST} levels deep")
+    return found
+
+
+def unfit(error: ValidationError) -> UnfitError:
+    """Return the error for what does not look like a model."""
+    told = [
+        {"at": ".".join(map(str, each["loc"])), "why": each["msg"]}
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    first = f"{told[0]['at']}: {told[0]['why']}" if told[0]["at"] else told[0]["why"]
+    return UnfitError(
+        f"The request is not as it should be: {first}", context={"problems": told[:_ERRORS_TOLD]}
+    )
+
+
+def describes(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what OpenAPI is told of a route whose body is a model."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _values(raw: bytes) -> Any:
+    """Return a value in which texts for NaN and the infinities are numbers.
+
+    The codec takes lines with spaces after their colons for 0.6's, whose texts are not marked.
+    """
+    if b'NaN"' in raw or b'Infinity"' in raw:
+        raw = json.dumps(orjson.loads(raw), separators=(",", ":")).encode()
+    return codec.decode(raw)
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether containers are in each other more than :data:`DEEPEST` levels deep."""
+    level = [value]
+    for _ in range(DEEPEST + 4):
+        inner: list[Any] = []
+        for each in level:
+            kind = type(each)
+            if kind is dict:
+                inner += [one for one in each.values() if type(one) in (dict, list)]
+            elif kind is list:
+                inner += [one for one in each if type(one) in (dict, list)]
+        if not inner:
+            return False
+        level = inner
+    return True
