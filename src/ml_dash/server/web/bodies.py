@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import isfinite
 from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from ml_dash._record import codec
 from ml_dash.server.errors import BadRequestError, MediaTypeError, TooLargeError, UnfitError
+from ml_dash.server.names import LONGEST_TEXT
 from ml_dash.server.parts import parts_of
 
 DEEPEST = 64
@@ -123,6 +125,22 @@ def describes(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def unmarked(value: Any) -> Any:
+    """Return a logged value of a body that was decoded as plain JSON."""
+    return None if value is None else _values(orjson.dumps(value))
+
+
+def _text_again(value: Any) -> Any:
+    """Return the text that a body with logged values had where no logged value is."""
+    if type(value) is float and not isfinite(value):
+        return orjson.loads(codec.encode(value))
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text_again), Field(max_length=LONGEST_TEXT)]
+"""A text that is no logged value."""
 
 
 def _values(raw: bytes) -> Any:

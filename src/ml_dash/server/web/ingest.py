@@ -13,19 +13,16 @@ from starlette.responses import Response
 from ml_dash.server import points
 from ml_dash.server.auth import access
 from ml_dash.server.ids import now_ms
-from ml_dash.server.names import LONGEST_TEXT
 from ml_dash.server.points import tracks as entries
 from ml_dash.server.records import described, logs, nodes, parameters
 from ml_dash.server.tables import reports
 from ml_dash.server.upsert import upsert
 from ml_dash.server.web import records, shapes
 from ml_dash.server.web.asking import Asked, Asker, Key, apply_once
-from ml_dash.server.web.bodies import Body, body, describes
+from ml_dash.server.web.bodies import Body, Text, body, describes
 from ml_dash.server.web.records import Partial, Sorted
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["records"])
-
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
 class Facts(Body):
@@ -67,7 +64,7 @@ class PointsBody(Facts):
 class TrackBody(Facts):
     """A track."""
 
-    topic: str = Field(min_length=1)
+    topic: Text = Field(min_length=1)
 
 
 class EntryBody(Body):

@@ -16,6 +16,7 @@ from fastapi import Header
 
 from ml_dash.server.errors import TooLargeError, UnfitError
 from ml_dash.server.names import LONGEST_TEXT
+from ml_dash.server.web.bodies import unmarked
 
 LONGEST_MESSAGE = 10_000_000
 _LONGEST_LEVEL = 64
@@ -95,7 +96,7 @@ def log_line(record: Any) -> dict[str, Any]:
     _need(metadata is None or isinstance(metadata, dict), "has metadata that is no object")
     return {
         "timestamp": None if timestamp is None else _text(timestamp)[:LONGEST_TEXT],
-        "level": level, "message": message, "metadata": metadata,
+        "level": level, "message": message, "metadata": unmarked(metadata),
     }  # fmt: skip
 
 

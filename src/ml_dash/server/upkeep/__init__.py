@@ -1,0 +1,1 @@
+"""Keeping a server's data well: collection of unused bytes, backups, checks."""

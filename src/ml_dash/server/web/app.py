@@ -1,0 +1,108 @@
+"""The ASGI application: routes, answers to errors, start and end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ml_dash._record import codec
+from ml_dash.server.database import Database
+from ml_dash.server.errors import (
+    BadRequestError,
+    MethodError,
+    MissingError,
+    RefusedError,
+    UnfitError,
+    answer,
+)
+from ml_dash.server.migrate import migrate
+from ml_dash.server.parts import Parts
+from ml_dash.server.settings import ServerSettings
+from ml_dash.server.upkeep.collecting import Collecting
+from ml_dash.server.web import graphql_route, health, ingest, login, openapi, reading, tree
+from ml_dash.server.web.observed import Observed, request_id
+
+_log = logging.getLogger("ml_dash.server")
+_BY_STATUS: dict[int, type[RefusedError]] = {404: MissingError, 405: MethodError}
+
+
+def from_environment() -> FastAPI:
+    """Return the application with the settings of the environment; for server processes."""
+    return create_app(ServerSettings.from_env())
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """Return the application of a server; its database is brought up to date when it starts.
+
+    Args:
+        settings: What it is started with.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts = await run_in_threadpool(_open, settings)
+        app.state.parts = parts
+        collecting = Collecting(parts)
+        parts.compaction.start()
+        collecting.start()
+        yield
+        await run_in_threadpool(collecting.stop)
+        await run_in_threadpool(parts.compaction.stop)
+        parts.close()
+        _log.info("The server has ended")
+
+    app = FastAPI(
+        title="ml-dash", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False,
+        responses=openapi.PROBLEMS,
+    )  # fmt: skip
+    for routes in (tree, ingest, reading, graphql_route, login, health):
+        app.include_router(routes.router)
+    app.add_middleware(Observed)
+    for kind in (RefusedError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
+    openapi.install(app)
+    return app
+
+
+def _open(settings: ServerSettings) -> Parts:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrate(Database(settings.database_url))
+    return Parts.open(settings)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Answer an error, and log it when it is the server's."""
+    known = _known(error)
+    told = answer(known, request_id(request.scope))
+    if told.status >= 500:
+        _log.error(
+            "%s %s failed: %s", request.method, request.url.path, error, exc_info=error,
+            extra={"ml_dash_request_id": request_id(request.scope)},
+        )  # fmt: skip
+    headers = {**told.headers, "x-request-id": request_id(request.scope)}
+    return Response(
+        codec.encode(dict(told.body)), told.status, headers, media_type="application/json"
+    )
+
+
+def _known(error: Exception) -> Exception:
+    if isinstance(error, RequestValidationError):
+        problems = [
+            {"at": ".".join(map(str, each["loc"])), "why": each["msg"]} for each in error.errors()
+        ]
+        return UnfitError(
+            f"The request is not as it should be: {problems[0]['at']}: {problems[0]['why']}",
+            context={"problems": problems[:10]},
+        )
+    if isinstance(error, HTTPException):
+        kind = _BY_STATUS.get(error.status_code, BadRequestError)
+        return kind(str(error.detail), headers=dict(error.headers or {}))
+    return error

@@ -1,0 +1,54 @@
+"""The OpenAPI document: what every route may answer, and how bodies look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+
+class Problem(BaseModel):
+    """Why a request was not carried out."""
+
+    error: str
+    message: str
+    hint: str | None = None
+    details: dict[str, Any] | None = None
+    requestId: str  # noqa: N815 - as it is on the wire
+
+
+_WHY = {
+    400: "It is not well formed.",
+    401: "It carries no valid token.",
+    403: "Its token does not allow it.",
+    404: "What it is about does not exist, or not for its token.",
+    405: "The path has no such method.",
+    409: "The name is taken.",
+    413: "It is larger than a limit.",
+    415: "Its body is of another kind.",
+    422: "What it says cannot be stored.",
+    429: "Its token sends too many; Retry-After says when to go on.",
+    503: "The database or the place of files does not answer now.",
+    507: "There is no room.",
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": why} for status, why in _WHY.items()
+}
+"""What every route may answer instead of what it says itself."""
+
+
+def install(app: FastAPI) -> None:
+    """Add what the routes do not say themselves: how callers prove who they are."""
+    made = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = made()
+            bearer = {"type": "http", "scheme": "bearer"}
+            found.setdefault("components", {})["securitySchemes"] = {"bearer": bearer}
+            found["security"] = [{"bearer": []}]
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
