@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "doctor": "Look at the server, the token, the disk, and what is owed.",
     "migrate": "See what changes until 1.0, and which of your code meets it.",
     "rejected": "See, send again, export or discard records that a server refused.",
+    "server": "Run a server, and look after its tokens and its data.",
     "status": "Print what each run has delivered, and what it still owes.",
     "sync": "Deliver everything that runs still owe to their servers.",
     "verify": "Compare runs here with their servers: counts and checksums.",

@@ -102,6 +102,7 @@ device_logins = Table(
     # "pending", "granted", "denied" or "taken".
     Column("state", String(20), nullable=False),
     Column("user_id", BigInteger),
+    Column("role", String(20)),
     _time("created_ms"),
     _time("expires_ms"),
 )

@@ -1,0 +1,141 @@
+"""Starting a server: what it says, the first token, one or several processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from sqlalchemy import select
+
+import ml_dash
+from ml_dash.exceptions import ConfigurationError
+from ml_dash.server.auth import tokens, users
+from ml_dash.server.database import Database
+from ml_dash.server.ids import Ids
+from ml_dash.server.logs import configure
+from ml_dash.server.migrate import migrate
+from ml_dash.server.settings import ServerSettings
+from ml_dash.server.tables import api_tokens
+
+KEEP_ALIVE_S = 75
+"""Longer than any client keeps a connection that it does not use, and than most proxies do."""
+
+GRACE_S = 30
+"""How long requests may take to end when the server is told to."""
+
+_APP = "ml_dash.server.web.app:from_environment"
+Say = Callable[[str], None]
+
+
+def opened(settings: ServerSettings) -> Database:
+    """Return the database of a server, up to date.
+
+    Raises:
+        ConfigurationError: it cannot be used, or the folder of the data cannot be made.
+    """
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {settings.data} cannot be made: {error}", cause=error,
+            hint="Give another one with --data",
+        ) from error  # fmt: skip
+    database = Database(settings.database_url)
+    migrate(database)
+    return database
+
+
+def serve(settings: ServerSettings, say: Say) -> None:
+    """Serve until SIGINT or SIGTERM; what was acknowledged is stored then.
+
+    Args:
+        settings: What to serve, and where.
+        say: Tells the user where it listens and how to log in.
+
+    Raises:
+        ConfigurationError: something of that cannot be used.
+    """
+    database = opened(settings)
+    token = None if settings.no_auth else first_token(database, settings.admin)
+    listening = _listening(settings)
+    port = listening.getsockname()[1]
+    for line in greeting(settings, port, token, database):
+        say(line)
+    database.close()
+    configure(settings.log_format)
+    # The processes of the server, and this one when it is the only one, read these.
+    os.environ.update(settings.as_env())
+    config = uvicorn.Config(
+        _APP, factory=True, workers=settings.workers, timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S, log_config=None, access_log=False, server_header=False,
+        proxy_headers=True, h11_max_incomplete_event_size=64 << 10,
+    )  # fmt: skip
+    if settings.workers > 1:
+        from uvicorn.supervisors import Multiprocess
+
+        Multiprocess(config, sockets=[listening]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def first_token(database: Database, admin: str) -> str | None:
+    """Make a token for an administrator if there is no token yet; None if there is one."""
+    ids = Ids(database)
+    with database.write() as connection:
+        if connection.execute(select(api_tokens.c.id).limit(1)).first() is not None:
+            return None
+        user = users.ensure_user(connection, ids, admin)
+        users.make_admin(connection, user.id)
+        return tokens.make(connection, ids, user.id, "made at the first start").text
+
+
+def greeting(
+    settings: ServerSettings, port: int, token: str | None, database: Database
+) -> list[str]:
+    """Return what a starting server says."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    shown = settings.public_url or f"http://{host}:{port}"
+    place = database.engine.url.render_as_string(hide_password=True)
+    lines = [
+        f"ml-dash server {ml_dash.__version__}",
+        f"Listening  {shown}",
+        f"Database   {place}",
+        f"Files      {settings.files_place.partition('?')[0]}",
+    ]
+    if settings.no_auth:
+        return [*lines, "", "WARNING: no authentication: every process of this machine can read,",
+                "change and delete everything. Use this for tests only."]  # fmt: skip
+    if token is None:
+        return [*lines, "",
+                f"Log in     ml-dash login --dash-url {shown} --auth-url {shown}",
+                f"New token  ml-dash server --data {settings.data} token create NAME"]  # fmt: skip
+    return [
+        *lines, "",
+        f"The user {settings.admin!r} may do everything. Its token is shown this once:",
+        "", f"    export ML_DASH_TOKEN={token}", "",
+        "Use it at once:", "",
+        f"    curl -H \"Authorization: Bearer $ML_DASH_TOKEN\" {shown}/api/me", "",
+        f"In a script: Experiment(prefix=\"{settings.admin}/project/run\", dash_url=\"{shown}\")",
+    ]  # fmt: skip
+
+
+def _listening(settings: ServerSettings) -> socket.socket:
+    """Return a bound socket, so that the port is known and free before anything is said."""
+    try:
+        found: Any = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(found[0], found[1])
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(found[4])
+    except OSError as error:
+        raise ConfigurationError(
+            f"The server cannot listen on {settings.host}, port {settings.port}: {error}",
+            hint="Is another server running there? Give another --port", cause=error,
+        ) from error  # fmt: skip
+    listening.listen(2048)
+    listening.set_inheritable(True)
+    return listening
