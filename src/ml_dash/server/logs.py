@@ -39,7 +39,7 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as a line, and its traceback below."""
-        request_id = getattr(record, "ml_dash_request_id", None)
+        request_id = getattr(record, "ml_dash_context", {}).get("request_id")
         text = super().format(record)
         # Paths of requests are from outside: no line of theirs looks like one of ours.
         head, line, rest = text.partition("\n")

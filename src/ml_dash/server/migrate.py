@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml_dash._base.facts import about
 from ml_dash.exceptions import ConfigurationError
 from ml_dash.server.database import Database
 
@@ -42,7 +43,10 @@ def migrate(database: Database) -> None:
             if found != scripts.get_current_head():
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-                _log.info("The database is at %s now", scripts.get_current_head())
+                _log.info(
+                    "The database is at %s now", scripts.get_current_head(),
+                    extra=about("updating the database"),
+                )  # fmt: skip
     except SQLAlchemyError as error:
         shown = database.engine.url.render_as_string(hide_password=True)
         raise ConfigurationError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from ml_dash.server.auth import access, users
+from ml_dash.server.auth.access import Caller
 from ml_dash.server.errors import MissingError, UnfitError
 from ml_dash.server.query.budget import Budget
 from ml_dash.server.query.groups import Group, page_size, paged
@@ -60,9 +61,8 @@ class View:
         }  # fmt: skip
 
     def _namespace(self, _info: Any, slug: str) -> dict[str, Any] | None:
-        try:
-            row = access.namespace(self._connection, self._who.caller, slug, access.READER)
-        except MissingError:
+        row = self._or_none(access.namespace, slug)
+        if row is None:
             return self._new_namespace(slug)
         own = select(projects).where(projects.c.namespace_id == row.id).order_by(projects.c.id)
         return {**_space(row.id, slug), "projects": lambda _info: self._shown_projects(own)}
@@ -83,10 +83,7 @@ class View:
         namespaceSlug: str | None = None, projectSlug: str | None = None,
     ) -> dict[str, Any] | None:  # fmt: skip
         if id is not None:
-            try:
-                row = access.project(self._connection, self._who.caller, id, access.READER)
-            except MissingError:
-                return None
+            row = self._or_none(access.project, id)
         else:
             row, _ = self._find_project(namespaceSlug, projectSlug or "")
         return None if row is None else self._show_project(row.id)
@@ -150,16 +147,12 @@ class View:
     # --- experiments ----------------------------------------------------------------------------
 
     def _experiment_by_id(self, _info: Any, id: str) -> dict[str, Any] | None:
-        try:
-            row = access.experiment(self._connection, self._who.caller, id, access.READER)
-        except MissingError:
-            return None
-        return self._shown([row])[0]
+        row = self._or_none(access.experiment, id)
+        return None if row is None else self._shown([row])[0]
 
     def _experiment_node(self, _info: Any, experimentId: str) -> Any:
-        try:
-            row = access.experiment(self._connection, self._who.caller, experimentId, access.READER)
-        except MissingError:
+        row = self._or_none(access.experiment, experimentId)
+        if row is None:
             return None
         node = self._connection.execute(select(nodes).where(nodes.c.id == row.node_id)).one()
         tree = Tree(self._connection, row.project_id, self._budget)
@@ -251,6 +244,13 @@ class View:
         return self._shown(self._connection.execute(statement).all())
 
     # --- parts ----------------------------------------------------------------------------------
+
+    def _or_none(self, find: Callable[[Connection, Caller, str, str], Any], which: str) -> Any:
+        """Return what the caller may read; None where there is nothing for them."""
+        try:
+            return find(self._connection, self._who.caller, which, access.READER)
+        except MissingError:
+            return None
 
     def _shown(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         group = Group(self._connection, rows, self._show_project, self._page_max, self._budget)

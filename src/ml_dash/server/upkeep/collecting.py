@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ml_dash._base.facts import about
 from ml_dash.exceptions import MLDashError
 from ml_dash.server import blobs
 from ml_dash.server.parts import Parts
@@ -16,6 +17,7 @@ from ml_dash.server.records import files
 EVERY_S = 6 * 3600.0
 """How long after a collection the next begins."""
 
+_WORK = "collecting bytes that no file refers to"
 _log = logging.getLogger("ml_dash.server.files")
 
 
@@ -45,9 +47,14 @@ class Collecting:
             try:
                 done = collect(self._parts)
             except (SQLAlchemyError, OSError, MLDashError):
-                _log.warning("Unused bytes could not be collected now", exc_info=True)
+                _log.warning(
+                    "Unused bytes could not be collected now", exc_info=True, extra=about(_WORK)
+                )
                 continue
-            _log.info("Collected: %d trashed, %d removed", len(done.trashed), len(done.removed))
+            _log.info(
+                "Collected: %d trashed, %d removed", len(done.trashed), len(done.removed),
+                extra=about(_WORK, count=len(done.removed)),
+            )  # fmt: skip
 
 
 def collect(parts: Parts) -> blobs.Collected:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash.server.database import Database
 from ml_dash.server.errors import (
@@ -57,7 +58,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         await run_in_threadpool(collecting.stop)
         await run_in_threadpool(parts.compaction.stop)
         parts.close()
-        _log.info("The server has ended")
+        _log.info("The server has ended", extra=about("ending the server"))
 
     app = FastAPI(
         title="ml-dash", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False,
@@ -85,7 +86,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     if told.status >= 500:
         _log.error(
             "%s %s failed: %s", request.method, request.url.path, error, exc_info=error,
-            extra={"ml_dash_request_id": request_id(request.scope)},
+            extra=about("answering a request", request_id=request_id(request.scope)),
         )  # fmt: skip
     headers = {**told.headers, "x-request-id": request_id(request.scope)}
     return Response(

@@ -21,6 +21,7 @@ from ml_dash.server.web.bodies import Body, Text, body, describes
 router = APIRouter(tags=["login"])
 
 _LONGEST_FORM = 16 << 10
+_TOKEN = "ml_dash_token"
 _ANSWERS: dict[str, tuple[int, str]] = {
     States.PENDING: (202, "authorization_pending"),
     States.DENIED: (404, "access_denied"),
@@ -80,7 +81,7 @@ def exchange(
     caller = parts.gate.caller(authorization)
     parts.rates.count(caller.token)
     if caller.kind == "api":  # it is one already, and no way around its end
-        return {"ml_dash_token": str(authorization).partition(" ")[2].strip()}
+        return _token(str(authorization).partition(" ")[2].strip())
     days = parts.settings.token_days
     with parts.database.write() as connection:
         made = tokens.make(
@@ -89,7 +90,7 @@ def exchange(
         )  # fmt: skip
         if caller.kind == "login" and caller.token_id is not None:
             tokens.revoke(connection, caller.token_id)  # it was good for one exchange
-    return {"ml_dash_token": made.text}
+    return _token(made.text)
 
 
 @router.get("/api/me")
@@ -116,6 +117,10 @@ async def confirm(request: Request) -> HTMLResponse:
             raise TooLargeError("The form is too large")
     fields = {name: found[0] for name, found in parse_qs(raw.decode("latin-1")).items()}
     return await run_in_threadpool(_confirm, request, fields)
+
+
+def _token(text: str) -> dict[str, str]:
+    return {_TOKEN: text}
 
 
 def _confirm(request: Request, fields: dict[str, str]) -> HTMLResponse:

@@ -12,6 +12,8 @@ from typing import Any
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ml_dash._base.facts import about
+
 REQUESTS = Counter(
     "ml_dash_requests", "Requests by route, method and status.", ["route", "method", "status"]
 )
@@ -74,6 +76,6 @@ def _note(scope: Scope, status: int, seconds: float, name: str) -> None:
     SECONDS.labels(route, scope["method"]).observe(seconds)
     _log.info(
         "%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000,
-        extra={"ml_dash_request_id": name, "ml_dash_status": status,
-               "ml_dash_seconds": round(seconds, 6), "ml_dash_route": route},
+        extra=about("answering a request", request_id=name, method=scope["method"], route=route,
+                    status=status, seconds=round(seconds, 6)),
     )  # fmt: skip
