@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import sysconfig
@@ -66,6 +67,40 @@ def warn_user(message: str | Warning, category: type[Warning], site: Site | None
     at = site or user_site()
     registry: dict[Any, Any] = {}
     warnings.warn_explicit(message, category, at.file, at.line, at.module, registry)
+
+
+_SHOWING = frozenset({"default", "always", "all", "module"})
+"""What filters do to show a warning; ``error`` may end anywhere, ``once`` forgets repeats."""
+
+
+def is_told_by_warning(
+    log: logging.Logger, category: type[Warning], message: str, site: Site
+) -> bool:
+    """Return whether a record would only repeat on stderr what a warning shows there.
+
+    That is so where no logging is set up, and Python's filters do not hide the warning.
+
+    Args:
+        log: The logger of the record.
+        category: The class of the warning.
+        message: Its text.
+        site: The line that it is about.
+    """
+    if log.hasHandlers():
+        return False
+    for action, text, kind, module, line in warnings.filters:
+        if (
+            (text is None or _matches(text, message))
+            and issubclass(category, kind)
+            and (module is None or _matches(module, site.module))
+            and line in (0, site.line)
+        ):
+            return action in _SHOWING
+    return True
+
+
+def _matches(pattern: Any, text: str) -> bool:
+    return pattern == text if isinstance(pattern, str) else pattern.match(text) is not None
 
 
 def _is_python_itself(file: str) -> bool:

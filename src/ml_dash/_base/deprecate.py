@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ml_dash._base import chosen
-from ml_dash._base.attribution import Site, user_site, warn_user
+from ml_dash._base.attribution import Site, is_told_by_warning, user_site, warn_user
 from ml_dash._base.choices import Flags
 from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode, current_mode, log_error
-from ml_dash.exceptions import MLDashError
+from ml_dash.exceptions import MLDashDeprecationWarning, MLDashError
 from ml_dash.flags import LOCKED, OFF, ON, RELEASES, Api, Flag, api_of
 
 _log = logging.getLogger("ml_dash.deprecation")
@@ -182,7 +181,7 @@ def _say(use: Use, flag: Flag, api: Api, release: str, error: MLDashError) -> No
     text = notice(flag, api, release)
     message = f"{text} Here it would raise {use.raises}: {error}"
     # Logged before it is warned of: a filter may turn the warning into an error.
-    if _log.hasHandlers() or not _is_shown(use.site, message):
+    if not is_told_by_warning(_log, MLDashDeprecationWarning, message, use.site):
         _log.warning(
             "%s: %s", use.site, message,
             extra={**about("answering as 0.6 did", error, file=use.site.file, line=use.site.line),
@@ -205,25 +204,6 @@ def notice(flag: Flag, api: Api, release: str) -> str:
         f"{flag.id} ({flag.name}): {api.name} {api.old} here, as in 0.6; {when} it raises "
         f"{' or '.join(api.raises)}. To be ready, {api.advice}; see {flag.anchor}."
     )
-
-
-def _is_shown(site: Site, message: str) -> bool:
-    """Return whether Python's filters print a deprecation of this line."""
-    from ml_dash.exceptions import MLDashDeprecationWarning
-
-    for action, text, category, module, line in warnings.filters:
-        if (
-            (text is None or _matches(text, message))
-            and issubclass(MLDashDeprecationWarning, category)
-            and (module is None or _matches(module, site.module))
-            and line in (0, site.line)
-        ):
-            return action != "ignore"
-    return True
-
-
-def _matches(pattern: Any, text: str) -> bool:
-    return pattern == text if isinstance(pattern, str) else pattern.match(text) is not None
 
 
 def uses(rules: Rules | None = None) -> list[Use]:

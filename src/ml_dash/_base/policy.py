@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ml_dash import exceptions as errors
 from ml_dash._base import chosen
-from ml_dash._base.attribution import warn_user
+from ml_dash._base.attribution import is_told_by_warning, user_site, warn_user
 from ml_dash._base.choices import Flags
 from ml_dash._base.facts import about
 from ml_dash._base.settings import ERROR_MODE
@@ -162,11 +162,14 @@ def handle_error(
     if must_raise or resolved is ErrorHandlingMode.STRICT:
         raise error
     level = logging.WARNING if recoverable else logging.ERROR
-    log_error(error, context, level, logger=logger)
-    if not recoverable:
-        warn_user(f"{error} (while {context})", errors.DataLossWarning)
-    elif resolved is ErrorHandlingMode.DEFAULT:
-        warn_user(f"{error} (while {context})", errors.RecoverableWarning)
+    category = errors.RecoverableWarning if recoverable else errors.DataLossWarning
+    site, message = user_site(), f"{error} (while {context})"
+    warns = not recoverable or resolved is ErrorHandlingMode.DEFAULT
+    log = _logger_for(error, logger)
+    if not (warns and _is_foreseen(error) and is_told_by_warning(log, category, message, site)):
+        log_error(error, context, level, logger=logger)
+    if warns:
+        warn_user(message, category, site)
 
 
 _must_raise: ContextVar[bool] = ContextVar("ml_dash_must_raise", default=False)
@@ -190,12 +193,18 @@ def log_error(
     Where no logging is set up, Python prints records on stderr, traceback and all. There an error
     that says everything itself is one line; one that nobody foresaw keeps its traceback.
     """
-    by_kind = (log for kind, log in _LOGGER_BY_DOMAIN if isinstance(error, kind))
-    name = logger or next(by_kind, "ml_dash")
-    log = logging.getLogger(name)
-    foreseen = isinstance(error, errors.MLDashError) and type(error) is not errors.DataLossError
-    trace = None if foreseen and not log.hasHandlers() else error
+    log = _logger_for(error, logger)
+    trace = None if _is_foreseen(error) and not log.hasHandlers() else error
     log.log(level, "While %s: %s", context, error, exc_info=trace, extra=about(context, error))
+
+
+def _is_foreseen(error: BaseException) -> bool:
+    return isinstance(error, errors.MLDashError) and type(error) is not errors.DataLossError
+
+
+def _logger_for(error: BaseException, name: str | None) -> logging.Logger:
+    by_kind = (log for kind, log in _LOGGER_BY_DOMAIN if isinstance(error, kind))
+    return logging.getLogger(name or next(by_kind, "ml_dash"))
 
 
 def add_note(error: BaseException, text: str) -> None:
