@@ -59,7 +59,8 @@ def serving(command: list[str], address: str, log: Path) -> Iterator[psutil.Proc
                 time.sleep(0.2)
         yield psutil.Process(server.pid)
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 

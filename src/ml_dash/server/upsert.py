@@ -12,7 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row, unless one of its unique keys is taken; return whether it was inserted."""
     statement = _insert(connection, table).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount > 0
+    # Not by the number of rows, which is -1 on PostgreSQL whatever happened.
+    made = statement.returning(*table.primary_key.columns)
+    return connection.execute(made).first() is not None
 
 
 def upsert(

@@ -270,7 +270,7 @@ def _point_series() -> None:
         sa.Column("summary", sa.Text(), server_default="{}", nullable=False),
         sa.Column("waiting_bytes", sa.BigInteger(), nullable=False),
         sa.Column("waiting_rows", sa.Integer(), nullable=False),
-        sa.Column("due", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("due", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -336,7 +336,7 @@ def _track_series() -> None:
         sa.Column("last", sa.Text(), nullable=True),
         sa.Column("waiting_bytes", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("waiting_rows", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("due", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("due", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -376,7 +376,7 @@ def _users() -> None:
         sa.Column("given_name", sa.Text(), nullable=True),
         sa.Column("family_name", sa.Text(), nullable=True),
         sa.Column("picture", sa.Text(), nullable=True),
-        sa.Column("admin", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("admin", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("subject"),
