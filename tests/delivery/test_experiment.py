@@ -347,6 +347,35 @@ def test_a_child_that_outlives_nothing(make: Make, server: Loopback) -> None:
     assert [line["message"] for line in server.run.logs] == ["parent", "child"]
 
 
+def test_a_child_that_outlives_its_parent(make: Make, server: Loopback, tmp_path: Path) -> None:
+    """A forked child that writes delivers by itself once its parent, who did, is gone."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import os, sys\n"
+        "from ml_dash import Experiment\n"
+        f"root, url = {str(tmp_path / 'data')!r}, {server.url!r}\n"
+        f"exp = Experiment({PREFIX!r}, dash_url=url, dash_root=root, echo=False)\n"
+        "exp.run.start()\n"
+        "exp.log('parent')\n"
+        "exp.flush()\n"
+        "if os.fork():\n"
+        "    os._exit(0)\n"
+        "sys.stdin.readline()\n"
+        "exp.log('child')\n"
+        "sys.stdin.readline()\n"
+        "os._exit(0)\n"
+    )
+    parent = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE)
+    assert parent.wait() == 0
+    assert parent.stdin is not None
+    parent.stdin.write(b"\n")
+    parent.stdin.flush()
+    server.wait_for(lambda: len(server.run.logs) == 2)
+    parent.stdin.write(b"\n")
+    parent.stdin.close()
+    assert [line["message"] for line in server.run.logs] == ["parent", "child"]
+
+
 def test_the_script_is_not_held_up(make: Make, server: Loopback) -> None:
     """A server that hangs costs the training loop nothing."""
     exp = make(error_mode="permissive")
