@@ -192,7 +192,8 @@ class Lane:
         named = cursor.in_flight
         assert named is not None
         # The answer that confirms a batch says whether the server knew it from before.
-        doubted = delivered if named.doubted and not self._honours_keys() else 0
+        doubtful = named.doubted and self.sink.doubles and not self._honours_keys()
+        doubted = delivered if doubtful else 0
         self._save(
             replace(
                 cursor,

@@ -80,6 +80,8 @@ class Sink(Protocol):
 
     max_records: int
     """How many records a batch may have."""
+    doubles: bool
+    """Whether a batch that arrives twice is there twice, unless the server knows its key."""
 
     def send(self, batch: Batch) -> Verdict:
         """Send a batch once, and tell what became of it."""

@@ -125,6 +125,7 @@ class LogSink:
     """Takes log lines."""
 
     max_records = 2000
+    doubles = True
 
     def __init__(self, server: Server, run_id: RunId) -> None:
         self._server = server
@@ -151,6 +152,7 @@ class MetricSink:
     """Takes points of one metric."""
 
     max_records = 4000
+    doubles = True
 
     def __init__(self, server: Server, run_id: RunId, name: str | None) -> None:
         self._server = server
@@ -204,6 +206,7 @@ class TrackSink:
     """Takes entries of one track."""
 
     max_records = 2000
+    doubles = True
 
     def __init__(self, server: Server, run_id: RunId, topic: str) -> None:
         self._server = server
@@ -223,6 +226,7 @@ class ParamSink:
     """Takes changes of the parameters; several at once are merged."""
 
     max_records = 500
+    doubles = False
 
     def __init__(self, server: Server, run_id: RunId) -> None:
         self._server = server

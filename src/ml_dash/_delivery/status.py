@@ -61,6 +61,7 @@ class RunSink:
     """Takes the run's document: the last state counts."""
 
     max_records = 1000
+    doubles = False
 
     def __init__(self, server: Server, folder: TargetFolder) -> None:
         self._server = server

@@ -66,6 +66,7 @@ class FileSink:
     """Takes what happens to files: stored, replaced, described anew, deleted."""
 
     max_records = 1
+    doubles = False
 
     def __init__(
         self, server: Server, run_id: RunId, project_id: RunId, files: FileStore, done: Uploaded

@@ -95,13 +95,18 @@ def apply_once(who: Asked, experiment_id: str, key: str | None, work: Work) -> R
         if key is not None:
             known = _known(connection, digest, row.id)
             if known is not None:
-                return Response(known, media_type="application/json")
+                return Response(known, media_type="application/json", headers=_echo(key))
         reply = codec.encode(dict(work(connection, row)))
         nodes.touch(connection, row.id)
         if key is not None:
             own = applied.c.digest == digest
             connection.execute(update(applied).where(own).values(reply=reply.decode()))
-    return Response(reply, media_type="application/json")
+    return Response(reply, media_type="application/json", headers=_echo(key))
+
+
+def _echo(key: str | None) -> dict[str, str]:
+    """Return the header by which a client sees that its key is honoured."""
+    return {} if key is None else {"idempotency-key": key}
 
 
 def _known(connection: Connection, digest: str, experiment_id: int) -> str | None:
