@@ -101,6 +101,7 @@ class Courier:
             if self.answer is not None:
                 folder.note(**ids_of(self.answer))
         except OSError as error:
+            server.close()
             kept = "the folder as it was"
             raise write_error(error, folder.path, "the notes of delivery", kept) from error
         if not self.offline:
@@ -131,6 +132,12 @@ class Courier:
         limit = self._settings.spool_max_bytes if self._spool else None
         delivery = RunDelivery(store, folder, server, telling, owed_max_bytes=limit)
         return Shipper(delivery, telling)
+
+    def give_up(self) -> None:
+        """Let go of the server of a run that could not be opened."""
+        shipper, self._shipper = self._shipper, None
+        if shipper is not None:
+            shipper.delivery.close()
 
     def start(self, prefix: str) -> None:
         """Begin to deliver what the run's folder gets."""
@@ -349,7 +356,8 @@ class Delivered:
 
         .. versionadded:: 0.7
         """
-        return self._run_store.ledger()
+        # Who asks for the account gets it: what a thread has met is raised by the next other call.
+        return (self._store or self._run_store).ledger()
 
     def flush(self, timeout_s: float | None = None) -> DeliveryReport:
         """Hand everything over: to the server, and in snapshots to other tools.

@@ -29,6 +29,7 @@ from ml_dash._record import prefix as prefixes
 from ml_dash._times import RunTimes
 from ml_dash.buffer import BackgroundBufferManager, BufferConfig
 from ml_dash.exceptions import (
+    MLDashError,
     RunOpenError,
     WriteProtectedError,
 )
@@ -255,7 +256,12 @@ class Experiment(Flushing, Delivered, Logging, RunIdentity):
         }
         if self._courier is not None:
             self._courier.connect(store, document)
-        store.open(document)
+        try:
+            store.open(document)
+        except MLDashError:
+            if self._courier is not None:
+                self._courier.give_up()
+            raise
         self._store = store
         if self._buffer_config.buffer_enabled:
             self._buffer_manager = BackgroundBufferManager(self, self._buffer_config)

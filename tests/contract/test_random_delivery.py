@@ -43,7 +43,7 @@ faults = st.one_of(
         headers=st.sampled_from([{}, {"Retry-After": "0"}]),
     ),
 )
-parts = st.sampled_from(["", "/logs", "/append-batch", "/parameters"])
+parts = st.sampled_from(["", "/logs", "/append-batch"])
 
 
 class RandomDelivery(RuleBasedStateMachine):
@@ -63,11 +63,15 @@ class RandomDelivery(RuleBasedStateMachine):
         self.listener = Listener()
         logging.getLogger("ml_dash").addHandler(self.listener)
 
-    @initialize(mode=st.sampled_from(["strict", "default", "permissive"]), doubts=st.booleans())
-    def begin(self, mode: str, doubts: bool) -> None:
+    @initialize(
+        mode=st.sampled_from(["strict", "default", "permissive"]),
+        offline=st.sampled_from([False, False, False, True]),
+    )
+    def begin(self, mode: str, offline: bool) -> None:
         """Build the experiment; some of them deliver, some leave it to ``ml-dash sync``."""
         self.exp = Experiment(PREFIX, dash_url=self.server.url, dash_root=self.root, echo=False,
-                              error_mode=mode, offline=doubts)  # fmt: skip
+                              error_mode=mode, offline=offline)  # fmt: skip
+        self.exp.run.start()
 
     @property
     def is_open(self) -> bool:
@@ -94,6 +98,15 @@ class RandomDelivery(RuleBasedStateMachine):
     def fail(self, fault: dict[str, Any], part: str, times: int) -> None:
         """The server fails on what comes next."""
         self.server.fail(**fault, part=part, times=times)
+
+    @precondition(lambda self: self.is_open)
+    @rule(fault=faults, part=st.sampled_from(["/logs", "/append-batch"]))
+    def flush_into(self, fault: dict[str, Any], part: str) -> None:
+        """The server fails once on what is handed over."""
+        self.log(2)
+        self.point(2)
+        self.server.fail(**fault, part=part)
+        self.flush()
 
     @rule()
     def heal(self) -> None:
@@ -149,9 +162,11 @@ class RandomDelivery(RuleBasedStateMachine):
         assert self.exp._courier.offline or not report.pending or raised or told
 
     @precondition(lambda self: self.is_open)
-    @rule()
-    def end(self) -> None:
+    @rule(really=st.sampled_from([False, False, True]))
+    def end(self, really: bool) -> None:
         """Close; what is not delivered was told."""
+        if not really:
+            return
         raised, told = self.call(self.exp.run.complete)
         assert not self.is_open
         report = self.exp.delivery

@@ -191,6 +191,7 @@ class RandomWalk(RuleBasedStateMachine):
         """Build the experiment."""
         self.warnings_raise = warnings_raise
         self.build(chosen, environment)
+        self.start()
 
     @precondition(lambda self: not self.is_open)
     @rule()
@@ -200,9 +201,11 @@ class RandomWalk(RuleBasedStateMachine):
         assert self.is_open == (not isinstance(heard.raised, MLDashError)), heard
 
     @precondition(lambda self: self.is_open)
-    @rule(how=st.sampled_from(["complete", "fail", "cancel"]))
+    @rule(how=st.sampled_from(["", "", "", "complete", "fail", "cancel"]))
     def end(self, how: str) -> None:
         """Close the run: whatever it meets, it is closed, and what is lost is counted."""
+        if not how:
+            return
         heard = self.call(getattr(self.exp.run, how))
         assert not self.is_open
         lost = self.exp.ledger().lost
@@ -227,6 +230,19 @@ class RandomWalk(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(KINDS), name=names, often=st.integers(1, 12))
     def record(self, kind: str, name: str, often: int) -> None:
         """Log; whether it is accepted or not is never in doubt."""
+        self.log_numbers(kind, name, often)
+
+    @precondition(lambda self: self.is_open)
+    @rule(limit=st.integers(0, 2000), often=st.integers(1, 5))
+    def record_into_an_outage(self, limit: int, often: int) -> None:
+        """A disk that fills up while all kinds are logged, and has room again."""
+        before, self.limit = self.limit, limit
+        for kind in KINDS:
+            self.log_numbers(kind, "a", often)
+        self.limit = before
+
+    def log_numbers(self, kind: str, name: str, often: int) -> None:
+        """Log so many numbers, one call each."""
         for number in itertools.islice(self.numbers, often):
             heard = self.call(lambda number=number: self.log(kind, name, number))
             accepted = heard.accepted[kind]
@@ -328,7 +344,7 @@ class RandomWalk(RuleBasedStateMachine):
 
 TestRandomWalk = RandomWalk.TestCase
 TestRandomWalk.settings = settings(
-    max_examples=int(os.environ.get("ML_DASH_TEST_WALKS", "100")),
+    max_examples=int(os.environ.get("ML_DASH_TEST_WALKS", "60")),
     stateful_step_count=25,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
     deadline=None,

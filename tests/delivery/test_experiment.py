@@ -23,6 +23,7 @@ from ml_dash.exceptions import (
     CredentialsRejectedError,
     DataLossWarning,
     DeliveryTimeoutError,
+    LocalWriteError,
     MLDashError,
     NotAuthenticatedError,
     RecoverableWarning,
@@ -254,6 +255,33 @@ def test_nothing_stays_open_after_the_end(make: Make, server: Loopback) -> None:
     connections = psutil.Process().net_connections("tcp")
     assert [c for c in connections if c.raddr and c.raddr.port == server.server_port] == []
     assert [t for t in threading.enumerate() if t.name.startswith("ml-dash")] == []
+
+
+def test_nothing_stays_open_after_a_start_that_fails(
+    make: Make, server: Loopback, tmp_path: Path
+) -> None:
+    """Where the folder refuses the run, the connection that announced it is closed."""
+    exp = make()
+    (tmp_path / "data" / "alice" / "vision" / "sweeps" / "first").mkdir(parents=True)
+    (exp.folder / "logs").touch()
+    with pytest.raises(LocalWriteError):
+        exp.run.start()
+    connections = psutil.Process().net_connections("tcp")
+    assert [c for c in connections if c.raddr and c.raddr.port == server.server_port] == []
+
+
+def test_the_account_can_be_asked_for(make: Make, server: Loopback) -> None:
+    """What a thread has met is raised by the next call that uses the run, not by ``ledger()``."""
+    heard: list[MLDashError] = []
+    exp = make(error_mode="strict", on_delivery_error=heard.append)
+    server.refuses = lambda record: record.get("message") == "poison"
+    with exp.run:
+        exp.log("poison")
+        exp._courier._shipper.wake()  # type: ignore[union-attr]
+        server.wait_for(lambda: bool(heard))
+        assert exp.ledger().streams["logs"].accepted == 1
+        with pytest.raises(RemoteRejectedError):
+            exp.log("not taken")
 
 
 def test_a_flush_with_a_deadline(make: Make, server: Loopback) -> None:
