@@ -17,10 +17,21 @@ else:
 ROOT = Path(__file__).parents[2]
 
 
+ERRORS_ARE_TOLD = {
+    "BLE", "E", "G", "LOG", "S110", "S112", "T20", "TRY201", "TRY203", "TRY400", "TRY401",
+}  # fmt: skip
+"""The rules of ruff by which no error is swallowed and nothing is printed."""
+
+
 @pytest.fixture(scope="module")
-def project() -> dict[str, Any]:
+def document() -> dict[str, Any]:
+    """Return all of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def project(document: dict[str, Any]) -> dict[str, Any]:
     """Return the project's table."""
-    document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     table: dict[str, Any] = document["project"]
     return table
 
@@ -55,3 +66,18 @@ def test_readme_explains_the_extras(project: dict[str, Any]) -> None:
     page = (ROOT / "README.md").read_text("utf-8")
     named = set(re.findall(r"^\| `ml-dash\[(\w+)\]`", page, re.MULTILINE))
     assert named == set(project["optional-dependencies"])
+
+
+def test_the_rules_about_errors_hold_everywhere(document: dict[str, Any]) -> None:
+    """Only the module that decides about errors may catch all; only benchmarks print."""
+    lint = document["tool"]["ruff"]["lint"]
+    assert set(lint["select"]) >= ERRORS_ARE_TOLD
+    off = {"everywhere": lint["ignore"], **lint["per-file-ignores"]}
+    muted = {
+        (where, code)
+        for where, codes in off.items()
+        for code in codes
+        if any((code.startswith(rule) and code[len(rule) :].isdecimal()) or code == rule
+               for rule in ERRORS_ARE_TOLD)
+    }  # fmt: skip
+    assert muted == {("src/ml_dash/_base/policy.py", "BLE001"), ("benchmarks/**", "T201")}

@@ -6,6 +6,7 @@ The only module of the package in which a broad ``except`` is allowed.
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -62,7 +63,10 @@ class ErrorHandlingMode(Enum):
 
 
 _process_mode: ErrorHandlingMode | None = None
-_scoped_mode: ContextVar[ErrorHandlingMode | None] = ContextVar("ml_dash_error_mode", default=None)
+_scoped_modes: ContextVar[tuple[ErrorHandlingMode, ...]] = ContextVar(
+    "ml_dash_error_modes", default=()
+)
+"""The modes of the blocks that this thread or task is in, the innermost last."""
 
 
 def set_error_mode(mode: str | ErrorHandlingMode | None) -> None:
@@ -81,30 +85,41 @@ def set_error_mode(mode: str | ErrorHandlingMode | None) -> None:
 class error_mode:  # noqa: N801 - used like a function: `with error_mode("strict"):`
     """Set the error mode for a block or a function; usable with ``with`` and as a decorator.
 
+    A decorated coroutine function has the mode while it runs, in its own task only.
+
     Raises:
         ConfigurationError: ``mode`` names no mode.
+        UsageError: a generator function is decorated: between its steps its reader runs.
     """
 
     def __init__(self, mode: str | ErrorHandlingMode) -> None:
         self._mode = ErrorHandlingMode.parse(mode)
-        self._tokens: list[Any] = []
 
     def __enter__(self) -> ErrorHandlingMode:
-        self._tokens.append(_scoped_mode.set(self._mode))
+        _scoped_modes.set((*_scoped_modes.get(), self._mode))
         return self._mode
 
     def __exit__(self, *exc_info: object) -> None:
-        _scoped_mode.reset(self._tokens.pop())
+        _scoped_modes.set(_scoped_modes.get()[:-1])
 
     def __call__(self, func: F) -> F:
         mode = self._mode
+        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            raise errors.UsageError(
+                f"error_mode cannot decorate the generator function {func!r}",
+                hint="Write `with error_mode(...):` around the loop that reads it",
+            )
 
-        @functools.wraps(func)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            with error_mode(mode):
+                return await func(*args, **kwargs)
+
+        def plain(*args: Any, **kwargs: Any) -> Any:
             with error_mode(mode):
                 return func(*args, **kwargs)
 
-        return wrapper  # type: ignore[return-value]
+        wrapper = coroutine if inspect.iscoroutinefunction(func) else plain
+        return functools.wraps(func)(wrapper)  # type: ignore[return-value]
 
 
 def current_mode(
@@ -121,7 +136,7 @@ def current_mode(
     """
     if explicit is not None:
         return ErrorHandlingMode.parse(explicit)
-    wanted = _scoped_mode.get() or _process_mode
+    wanted = next(reversed(_scoped_modes.get()), _process_mode)
     if wanted is not None:
         return wanted
     from_env = os.environ.get(ERROR_MODE)

@@ -1,11 +1,12 @@
 """What each form of a call answers, as type checkers tell users."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import assert_type
 
-from ml_dash import Experiment, LocalStorage, RemoteClient, error_mode, future
+from ml_dash import Experiment, LocalStorage, MLDashError, RemoteClient, error_mode, future
 from ml_dash.auth.token_storage import PlaintextFileStorage, decode_jwt_payload_or_raise
 from ml_dash.client import UserInfo
 from ml_dash.log import LogBuilder
@@ -60,3 +61,40 @@ def decorated() -> None:
     train("3", path=Path())  # expect: arg-type | reportArgumentType
     with future.override("lookups_raise"):
         assert_type(future.is_on("lookups_raise"), bool)
+
+
+@error_mode("strict")
+async def waiting(step: int) -> str:
+    """So does one of a coroutine."""
+    return str(step)
+
+
+async def awaited() -> None:
+    """What is awaited is what the function returns."""
+    assert_type(await waiting(3), str)
+    await waiting("3")  # expect: arg-type | reportArgumentType
+
+
+def ended(experiment: Experiment) -> None:
+    """The siblings of `flush` and of the end of a run; what a run is asked for."""
+    assert_type(experiment.ledger().lost, int)
+    assert_type(experiment.files("a").list_or_raise(), list[dict[str, Any]])
+    assert_type(experiment.tracks("t").list_entries_or_raise(), list[dict[str, Any]])
+    experiment.params.get_or_none()  # expect: attr-defined | reportAttributeAccessIssue
+    with error_mode("lenient"):
+        pass
+    with error_mode(3):  # expect: arg-type | reportArgumentType
+        pass
+
+
+def handled(work: Callable[[], None]) -> str:
+    """An error of ours has its facts, whichever class caught it."""
+    try:
+        work()
+    except MLDashError as error:
+        assert_type(error.kept, str)
+        assert_type(error.context, dict[str, Any])
+        return error.code
+    except ValueError:
+        return ""
+    return ""

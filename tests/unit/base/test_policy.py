@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 import warnings
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -19,6 +22,7 @@ from ml_dash.exceptions import (
     MLDashError,
     NetworkError,
     RecoverableWarning,
+    UsageError,
 )
 
 RAISES, LOGS = "raises", "logs"
@@ -103,6 +107,69 @@ def test_a_function_with_a_mode() -> None:
     assert inner() is ErrorHandlingMode.STRICT
     assert inner.__doc__ == "Keep this."
     assert policy.current_mode() is ErrorHandlingMode.DEFAULT
+
+
+def test_a_coroutine_with_a_mode() -> None:
+    """It has the mode from its first line to its last, and what runs beside it has its own."""
+    entered = asyncio.Event()
+
+    @error_mode("strict")
+    async def inner(wait_for: asyncio.Event) -> tuple[ErrorHandlingMode, ErrorHandlingMode]:
+        before = policy.current_mode()
+        entered.set()
+        await wait_for.wait()
+        return before, policy.current_mode()
+
+    async def beside() -> ErrorHandlingMode:
+        go = asyncio.Event()
+        task = asyncio.create_task(inner(go))
+        await entered.wait()
+        mode = policy.current_mode()
+        go.set()
+        assert await task == (ErrorHandlingMode.STRICT, ErrorHandlingMode.STRICT)
+        return mode
+
+    assert asyncio.run(beside()) is ErrorHandlingMode.DEFAULT
+
+
+def test_a_generator_takes_no_mode() -> None:
+    """Its reader, which runs between its steps, would get it too: refused, not passed over."""
+
+    def plain() -> Iterator[int]:
+        yield 1
+
+    async def asynchronous() -> AsyncIterator[int]:
+        yield 1
+
+    with pytest.raises(UsageError, match=r"generator function .*plain"):
+        error_mode("strict")(plain)
+    with pytest.raises(UsageError, match=r"generator function .*asynchronous"):
+        error_mode("strict")(asynchronous)
+
+
+def test_threads_share_a_mode() -> None:
+    """One object may be entered in several threads at once, and left in any order."""
+    mode = error_mode("strict")
+    inside, leave = threading.Barrier(2), threading.Event()
+    found = []
+
+    def worker() -> None:
+        with mode:
+            inside.wait()
+            found.append(policy.current_mode())
+            leave.wait()
+        found.append(policy.current_mode())
+
+    thread = threading.Thread(target=worker)
+    try:
+        with mode:
+            thread.start()
+            inside.wait()
+        assert policy.current_mode() is ErrorHandlingMode.DEFAULT
+    finally:
+        leave.set()
+        thread.join()
+    assert found == [ErrorHandlingMode.STRICT, ErrorHandlingMode.DEFAULT]
 
 
 @pytest.mark.parametrize("name", ["harsh", "", 5, None])
