@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -75,7 +75,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
 
 def _open(settings: ServerSettings) -> Parts:
     settings.data.mkdir(parents=True, exist_ok=True)
-    migrate(Database(settings.database_url))
+    with closing(Database(settings.database_url)) as database:
+        migrate(database)
     return Parts.open(settings)
 
 

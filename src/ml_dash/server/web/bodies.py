@@ -148,8 +148,8 @@ def _values(raw: bytes) -> Any:
 
     The codec takes lines with spaces after their colons for 0.6's, whose texts are not marked.
     """
-    if b'NaN"' in raw or b'Infinity"' in raw:
-        raw = json.dumps(orjson.loads(raw), separators=(",", ":")).encode()
+    if b": " in raw and (b'NaN"' in raw or b'Infinity"' in raw):
+        raw = json.dumps(json.loads(raw), separators=(",", ":")).encode()
     return codec.decode(raw)
 
 
