@@ -146,6 +146,53 @@ def member(context: click.Context, namespace: str, user: str, role: str) -> None
     click.echo(f"{user} is a {role} of {namespace}")
 
 
+@command.command("backup")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.pass_context
+def backup(context: click.Context, folder: Path) -> None:
+    """Copy all data to FOLDER while the server runs; again brings the copy up to date."""
+    settings = _settings(context)
+    from ml_dash.server.upkeep.backups import back_up
+
+    done = back_up(settings, folder)
+    click.echo(f"{folder}: the database, {done.files} files copied ({done.size_bytes} bytes), "
+               f"{done.known} known")  # fmt: skip
+
+
+@command.command("restore")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.pass_context
+def restore(context: click.Context, folder: Path) -> None:
+    """Make the data of a server that has none from the backup in FOLDER."""
+    settings = _settings(context)
+    from ml_dash.server.upkeep import backups
+
+    done = backups.restore(settings, folder)
+    click.echo(f"Restored the database and {done.files} files ({done.size_bytes} bytes)")
+
+
+@command.command("check")
+@click.option("--read-bytes", is_flag=True, help="Also read all files and compare their SHA-256.")
+@click.pass_context
+def check(context: click.Context, read_bytes: bool) -> int:
+    """Tell whether the database is whole and all files that it knows are there.
+
+    Exits with 1 when a file is missing or wrong.
+    """
+    settings = _settings(context)
+    from ml_dash.server.upkeep import backups
+
+    found = backups.check(settings, read_bytes=read_bytes)
+    for word, digests in (("missing", found.missing), ("wrong", found.wrong)):
+        for digest in digests:
+            click.echo(f"{word}  {digest}")
+    click.echo(
+        f"{found.blobs} files, {found.size_bytes} bytes: {len(found.missing)} missing, "
+        f"{len(found.wrong)} wrong, {len(found.unreferenced)} to be collected"
+    )
+    return 0 if found.sound else 1
+
+
 def _settings(context: click.Context) -> ServerSettings:
     """Return the settings of the environment, with the options that were given.
 
