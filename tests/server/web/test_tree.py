@@ -110,8 +110,8 @@ def test_a_wrong_checksum_or_a_broken_form_stores_nothing(alice: httpx.Client) -
     for body in (broken, b"", b"--b--\r\n", b"\xff\x00"):
         reply = alice.post("/api/namespaces/alice/nodes", content=body, headers=boundary)
         assert reply.status_code in (400, 422), reply.text
-    found = alice.get("/api/search/files",
-                      params={"pattern": "**", "experimentId": run["experiment"]["id"]})  # fmt: skip
+    params = {"pattern": "**", "experimentId": run["experiment"]["id"]}
+    found = alice.get("/api/search/files", params=params)
     assert found.json() == {"files": []}
 
 

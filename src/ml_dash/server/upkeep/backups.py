@@ -72,7 +72,8 @@ def back_up(settings: ServerSettings, target: Path) -> Copied:
     with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(made)) as copy:
         live.backup(copy, pages=4096)
         copy.execute("PRAGMA journal_mode=DELETE")
-    done = _copy(_sizes(made), blobs.open_store(settings.files_place), blobs.open_store(target / FILES))
+    store = blobs.open_store(settings.files_place)
+    done = _copy(_sizes(made), store, blobs.open_store(target / FILES))
     os.replace(made, target / DATABASE)  # only now is the backup that of this moment
     sync_folder(target)
     return done
