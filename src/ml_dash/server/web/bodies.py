@@ -59,7 +59,7 @@ def too_large(most: int) -> TooLargeError:
     """Return the error for a body that is too large."""
     return TooLargeError(
         f"The body is larger than {most} bytes", hint="Send it in parts",
-        context={"most_bytes": most}, headers={"connection": "close"},
+        context={"most_bytes": most},
     )  # fmt: skip
 
 

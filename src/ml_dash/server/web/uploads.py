@@ -193,7 +193,7 @@ class Form:
         if self._intake.size_bytes + end - start > self._most_bytes:
             raise TooLargeError(
                 f"The file is larger than {self._most_bytes} bytes; nothing was stored",
-                context={"most_bytes": self._most_bytes}, headers={"connection": "close"},
+                context={"most_bytes": self._most_bytes},
             )  # fmt: skip
         self._intake.write(data[start:end])
 
