@@ -413,7 +413,7 @@ def test_the_script_is_not_held_up(make: Make, server: Loopback) -> None:
     began = time.monotonic()
     for number in range(1000):
         exp.metrics("train").log(step=number)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10.0  # a request hangs for 30 s
     server.released.set()
     server.heal()
     exp.run.complete()
