@@ -103,7 +103,8 @@ def test_pages_cover_all_and_nothing_twice(alice: httpx.Client) -> None:
 
 def test_the_tree_of_a_project(alice: httpx.Client) -> None:
     """With a variable that is declared and not used, as 0.6.13 sends."""
-    query = """query T($a: String!, $unused: ID) { project(namespaceSlug: $a, projectSlug: "vision") {
+    query = """query T($a: String!, $unused: ID) {
+      project(namespaceSlug: $a, projectSlug: "vision") {
       nodes(parentId: null, maxDepth: 10) { ...N children { ...N children { ...N } } } } }
       fragment N on Node { name type pPath experimentId }"""
     [top] = ask(alice, query, a="alice")["project"]["nodes"]
