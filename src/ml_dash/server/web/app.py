@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -32,6 +33,7 @@ from ml_dash.server.web import graphql_route, health, ingest, login, openapi, re
 from ml_dash.server.web.observed import Observed, request_id
 
 _log = logging.getLogger("ml_dash.server")
+_PARTS = (tree, ingest, reading, graphql_route, login, health)
 _BY_STATUS: dict[int, type[RefusedError]] = {404: MissingError, 405: MethodError}
 
 
@@ -64,8 +66,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
         title="ml-dash", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False,
         responses=openapi.PROBLEMS,
     )  # fmt: skip
-    for routes in (tree, ingest, reading, graphql_route, login, health):
-        app.include_router(routes.router)
+    for part in _PARTS:
+        app.include_router(part.router)
     app.add_middleware(Observed)
     for kind in (RefusedError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)
@@ -83,6 +85,8 @@ def _open(settings: ServerSettings) -> Parts:
 async def _answer(request: Request, error: Exception) -> Response:
     """Answer an error, and log it when it is the server's."""
     known = _known(error)
+    if isinstance(known, MethodError):
+        known.headers = {"allow": ", ".join(_methods(request.url.path))}
     told = answer(known, request_id(request.scope))
     if told.status >= 500:
         _log.error(
@@ -93,6 +97,15 @@ async def _answer(request: Request, error: Exception) -> Response:
     return Response(
         codec.encode(dict(told.body)), told.status, headers, media_type="application/json"
     )
+
+
+def _methods(path: str) -> list[str]:
+    """Return what can be done at a path, by any of the routes that it has."""
+    found: set[str] = set()
+    for route in (each for part in _PARTS for each in part.router.routes):
+        if isinstance(route, APIRoute) and route.path_regex.match(path):
+            found |= route.methods or set()
+    return sorted(found)
 
 
 def _known(error: Exception) -> Exception:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ml_dash._record import codec
 from ml_dash.server.auth import access
 from ml_dash.server.auth.access import Caller
-from ml_dash.server.errors import BadRequestError, ForbiddenError
+from ml_dash.server.errors import ForbiddenError
 from ml_dash.server.ids import now_ms
 from ml_dash.server.parts import Parts, parts_of
 from ml_dash.server.records import nodes
@@ -62,18 +62,14 @@ def idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(
+            min_length=1,
+            max_length=LONGEST_KEY,
             description="A name for this request. Sent again under it, the request is applied no "
-            "second time, and answered as the first was."
+            "second time, and answered as the first was.",
         ),
     ] = None,
 ) -> str | None:
-    """Return the name of a request.
-
-    Raises:
-        BadRequestError: it is empty or too long.
-    """
-    if idempotency_key is not None and not 0 < len(idempotency_key) <= LONGEST_KEY:
-        raise BadRequestError(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters")
+    """Return the name of a request."""
     return idempotency_key
 
 

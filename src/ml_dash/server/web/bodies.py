@@ -27,7 +27,7 @@ M = TypeVar("M", bound=BaseModel)
 class Body(BaseModel):
     """The body of a request; what is not known of it is passed over."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", strict=True)
 
 
 async def raw_body(request: Request) -> bytes:

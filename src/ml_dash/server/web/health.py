@@ -8,17 +8,18 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from ml_dash.server.parts import parts_of
+from ml_dash.server.web.openapi import PUBLIC
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/health")
+@router.get("/health", openapi_extra=PUBLIC)
 def health() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "ok"}
 
 
-@router.get("/ready")
+@router.get("/ready", openapi_extra=PUBLIC)
 def ready(request: Request) -> dict[str, str]:
     """Say that the database answers and the place of files is there; 503 otherwise."""
     parts = parts_of(request)
@@ -28,7 +29,7 @@ def ready(request: Request) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, openapi_extra=PUBLIC)
 def metrics() -> Response:
     """Return what Prometheus collects, of this process."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -25,6 +25,15 @@ from ml_dash.server.web.records import Partial, Sorted
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["records"])
 
 
+_KINDS = {"message": {"type": "string"}, "timestamp": {"type": "number"}}
+
+
+def _items(*needed: str) -> dict[str, Any]:
+    """Return what OpenAPI is told of the records of a batch, which are looked at one by one."""
+    properties = {name: _KINDS[name] for name in needed}
+    return {"items": {"type": "object", "required": list(needed), "properties": properties}}
+
+
 class Facts(Body):
     """What a metric or a track is, sent along with what is in it."""
 
@@ -40,7 +49,7 @@ class Facts(Body):
 class LogsBody(Body):
     """Log lines: objects of message, level, timestamp (ISO 8601) and metadata."""
 
-    logs: list[Any] = Field(min_length=1)
+    logs: list[Any] = Field(min_length=1, json_schema_extra=_items("message"))
 
 
 class ParametersBody(Body):
@@ -58,7 +67,9 @@ class PointBody(Facts):
 class PointsBody(Facts):
     """Points of a metric, in order."""
 
-    data_points: list[Any] = Field(alias="dataPoints", min_length=1)
+    data_points: list[Any] = Field(
+        alias="dataPoints", min_length=1, json_schema_extra=_items()
+    )
 
 
 class TrackBody(Facts):
@@ -77,7 +88,7 @@ class EntryBody(Body):
 class EntriesBody(Body):
     """Entries of a track: objects of a timestamp and fields."""
 
-    entries: list[Any] = Field(min_length=1)
+    entries: list[Any] = Field(min_length=1, json_schema_extra=_items("timestamp"))
 
 
 class ReportBody(Body):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -17,6 +17,7 @@ from ml_dash.server.errors import RefusedError, TooLargeError
 from ml_dash.server.parts import parts_of
 from ml_dash.server.web.asking import Asker
 from ml_dash.server.web.bodies import Body, Text, body, describes
+from ml_dash.server.web.openapi import PUBLIC
 
 router = APIRouter(tags=["login"])
 
@@ -44,8 +45,22 @@ class PollBody(Body):
     device_secret_hash: Text = Field(min_length=8, max_length=200)
 
 
-@router.post("/api/device/start", openapi_extra=describes(StartBody))
-@router.post("/api/device-flow/start", openapi_extra=describes(StartBody))
+class Waiting(BaseModel):
+    """Why there is no token, yet or at all."""
+
+    error: str
+
+
+_WAITING: dict[int | str, dict[str, Any]] = {
+    202: {"model": Waiting, "description": "The login was not confirmed yet."},
+    404: {"model": Waiting, "description": "The login was denied."},
+    400: {"model": Waiting, "description": "The login is over, or the body is no JSON."},
+}
+_POLL: dict[str, Any] = {**describes(PollBody), **PUBLIC}
+
+
+@router.post("/api/device/start", openapi_extra={**describes(StartBody), **PUBLIC})
+@router.post("/api/device-flow/start", openapi_extra={**describes(StartBody), **PUBLIC})
 def start(
     request: Request, sent: Annotated[StartBody, Depends(body(StartBody))]
 ) -> dict[str, Any]:  # fmt: skip
@@ -61,8 +76,8 @@ def start(
     }  # fmt: skip
 
 
-@router.post("/api/device/poll", openapi_extra=describes(PollBody))
-@router.post("/api/device-flow/poll", openapi_extra=describes(PollBody))
+@router.post("/api/device/poll", responses=_WAITING, openapi_extra=_POLL)
+@router.post("/api/device-flow/poll", responses=_WAITING, openapi_extra=_POLL)
 def poll(request: Request, sent: Annotated[PollBody, Depends(body(PollBody))]) -> Response:
     """Ask whether a login was confirmed; 202 while it was not."""
     state, token = Devices(parts_of(request)).poll(sent.device_secret_hash)

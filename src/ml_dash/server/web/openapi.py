@@ -37,6 +37,9 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 """What every route may answer instead of what it says itself."""
 
+PUBLIC: dict[str, Any] = {"security": []}
+"""What OpenAPI is told of a route that asks for no token."""
+
 
 def install(app: FastAPI) -> None:
     """Add what the routes do not say themselves: how callers prove who they are."""

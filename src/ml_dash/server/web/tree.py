@@ -30,7 +30,13 @@ Metadata = Annotated[dict[str, Any] | None, AfterValidator(unmarked)]
 class NodeBody(Body):
     """A project, a folder or an experiment to make; files are sent as multipart/form-data."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(
+        extra="ignore", strict=True,
+        json_schema_extra={"anyOf": [
+            {"required": ["projectId"]}, {"required": ["projectSlug"]},
+            {"properties": {"type": {"const": "PROJECT"}}},
+        ]},
+    )  # fmt: skip
 
     type: Literal["PROJECT", "FOLDER", "EXPERIMENT"]
     name: Text = Field(min_length=1)
@@ -55,7 +61,7 @@ class ChangeBody(Body):
     metadata: Metadata = None
 
 
-@router.post("/namespaces/{namespace}/nodes", openapi_extra=describes(NodeBody))
+@router.post("/namespaces/{namespace}/nodes", openapi_extra=uploads.described(NodeBody))
 async def create_node(
     request: Request, namespace: str, who: Asker
 ) -> Response:  # fmt: skip
@@ -196,7 +202,7 @@ def download(request: Request, who: Asker, node_id: str) -> Response:
     )
 
 
-@router.patch("/nodes/{node_id}")
+@router.patch("/nodes/{node_id}", openapi_extra=describes(ChangeBody))
 def change_node(
     who: Asker, node_id: str, raw: Annotated[bytes, Depends(raw_body)]
 ) -> Response:  # fmt: skip

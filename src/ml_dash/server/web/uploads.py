@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import BaseModel
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
@@ -16,11 +17,24 @@ from ml_dash._record import codec
 from ml_dash.server.blobs import Blob, Intake
 from ml_dash.server.errors import BadRequestError, TooLargeError, UnfitError
 from ml_dash.server.parts import Parts, parts_of
-from ml_dash.server.web.bodies import raw_body
+from ml_dash.server.web.bodies import describes, raw_body
 
 MOST_FIELDS_BYTES = 4 << 20
 _LONGEST_HEADERS = 16 << 10
 _NEEDED = ("experimentId", "name")
+
+
+def described(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what OpenAPI is told of a route that takes a model as JSON, or a file as a form."""
+    found = describes(model)
+    texts = ("type", "projectId", "experimentId", "parentId", "name", "checksum", "description",
+             "tags", "metadata")  # fmt: skip
+    properties: dict[str, Any] = {name: {"type": "string"} for name in texts}
+    properties["type"] = {"const": "FILE"}
+    properties["file"] = {"type": "string", "format": "binary"}
+    schema = {"type": "object", "properties": properties, "required": [*_NEEDED, "file"]}
+    found["requestBody"]["content"]["multipart/form-data"] = {"schema": schema}
+    return found
 
 
 async def in_thread(

@@ -1,0 +1,130 @@
+"""The program: what it says, its tokens, its end, and what it survives."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.live import experiment_of
+from tests.server.programs import Program, program, run
+
+NEXT_STARTS = "New token"
+
+
+def client_of(server: Program, token: str | None) -> httpx.Client:
+    """Return an HTTP client with a token."""
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=30)
+
+
+def test_the_first_start_shows_a_token_that_works_and_later_ones_none(tmp_path: Path) -> None:
+    """One line, one folder; SIGTERM ends it well; tokens are made, listed and revoked."""
+    data = tmp_path / "data"
+    with program(data) as server:
+        token = server.token()
+        with client_of(server, token) as admin:
+            assert admin.get("/api/me").json()["admin"] is True
+            run_path = experiment_of(admin, "lab/vision/run-1")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) == -signal.SIGTERM  # after it has ended by itself
+    assert "The server has ended" in (tmp_path / "data.log").read_text()
+    with program(data, last_line=NEXT_STARTS) as server:
+        assert token not in server.told
+        words = ("--data", str(data), "token")
+        made = run(*words, "create", "laptop", "--user", "bob", "--role", "reader", "--days", "3")
+        bob = made.stdout.strip()
+        assert run("--data", str(data), "member", "lab", "bob", "writer").returncode == 0
+        with client_of(server, bob) as client:
+            assert client.get(run_path).status_code == 200
+            assert client.post(f"{run_path}/heartbeat").status_code == 403
+            listed = run(*words, "list").stdout.splitlines()
+            assert len(listed) == 2
+            assert bob not in "".join(listed)
+            [number] = [line.split()[0] for line in listed if "'laptop'" in line]
+            assert run(*words, "revoke", number).returncode == 0
+            assert client.get(run_path).status_code == 401
+            assert run(*words, "revoke", number).returncode == 1
+
+
+def test_a_wrong_start_says_why(tmp_path: Path) -> None:
+    """An open server for everybody, a port that is taken, a database that is none."""
+    opened = run("--no-auth", "--host", "0.0.0.0", "--data", str(tmp_path))
+    assert (opened.returncode, "127.0.0.1" in opened.stderr) == (1, True)
+    with program(tmp_path / "data") as server:
+        port = server.url.rpartition(":")[2]
+        taken = run("--data", str(tmp_path / "other"), "--port", port)
+        assert (taken.returncode, "cannot listen" in taken.stderr) == (1, True)
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "ml-dash.db").write_text("no database, but a text that somebody wrote")
+    broken = run("--data", str(tmp_path / "text"), "--port", "0")
+    assert (broken.returncode, "cannot be used" in broken.stderr) == (1, True)
+
+
+def test_several_processes_serve_one_database(tmp_path: Path) -> None:
+    """They give out no id twice and agree on every index."""
+    with program(tmp_path / "data", "--workers", "2") as server:
+        token = server.token()
+        with client_of(server, token) as client:
+            metric = experiment_of(client) + "/metrics/m"
+        starts: list[int] = []
+
+        def send() -> None:
+            for _ in range(10):
+                with client_of(server, token) as own:  # a connection each: any of the processes
+                    body = {"dataPoints": [{"v": 1}] * 5}
+                    reply = own.post(f"{metric}/append-batch", json=body)
+                    starts.append(int(reply.json()["startIndex"]))
+
+        senders = [threading.Thread(target=send) for _ in range(4)]
+        for each in senders:
+            each.start()
+        for each in senders:
+            each.join()
+        assert sorted(starts) == list(range(0, 200, 5))
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(40)
+
+
+@pytest.mark.parametrize("kills", [3])
+def test_what_was_acknowledged_survives_kills(tmp_path: Path, kills: int) -> None:
+    """``kill -9`` under load: all that was acknowledged is there, and nothing twice."""
+    data, sent = tmp_path / "data", 0
+    with program(data) as server:
+        token = server.token()
+        with client_of(server, token) as client:
+            path = experiment_of(client)
+    for kill in range(kills):
+        with program(data, last_line=NEXT_STARTS) as server, client_of(server, token) as client:
+            assert _send(client, path, sent).status_code == 200  # it serves now
+            killer = threading.Timer(0.1 + 0.1 * kill, server.process.kill)
+            killer.start()
+            sent = _send_until_killed(client, path, sent + 1)
+            killer.join()
+    with program(data, last_line=NEXT_STARTS) as server, client_of(server, token) as client:
+        # What was not acknowledged is sent again under its key, as delivery does.
+        assert _send(client, path, sent).status_code == 200
+        page = client.get(f"{path}/metrics/m/data", params={"limit": 10_000}).json()
+    values = [each["data"]["n"] for each in page["data"]]
+    assert values == [number for number in range(sent + 1) for _ in range(3)]
+
+
+def _send(client: httpx.Client, path: str, number: int) -> httpx.Response:
+    return client.post(
+        f"{path}/metrics/m/append-batch", json={"dataPoints": [{"n": number}] * 3},
+        headers={"idempotency-key": f"run/m/{number}"},
+    )  # fmt: skip
+
+
+def _send_until_killed(client: httpx.Client, path: str, number: int) -> int:
+    """Send batch after batch, and return the number of the one without an answer."""
+    while True:
+        try:
+            reply = _send(client, path, number)
+        except httpx.TransportError:
+            return number
+        assert reply.status_code == 200
+        number += 1
