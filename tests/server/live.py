@@ -75,7 +75,10 @@ class Live:
 @contextmanager
 def running(settings: ServerSettings) -> Iterator[Live]:
     """Run a server; it is told to end, and ends, with the block."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    # With its protocol, so that asyncio sends answers at once (TCP_NODELAY).
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
     config = uvicorn.Config(create_app(settings), log_config=None, timeout_keep_alive=75)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

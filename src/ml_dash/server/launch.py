@@ -126,9 +126,11 @@ def _listening(settings: ServerSettings) -> socket.socket:
     """Return a bound socket, so that the port is known and free before anything is said."""
     try:
         found: Any = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(found[0], found[1])
+            settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP,
+            flags=socket.AI_PASSIVE,
+        )[0]  # fmt: skip
+        # With its protocol: only then does asyncio send answers at once (TCP_NODELAY).
+        listening = socket.socket(*found[:3])
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(found[4])
     except OSError as error:

@@ -1,29 +1,62 @@
-"""A server for each test, on SQLite or on both databases."""
+"""One server for the tests of a file, emptied before each; on SQLite, or on both databases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, text
 
+from ml_dash.server.database import Database
 from ml_dash.server.settings import ServerSettings
+from ml_dash.server.tables import facts, metadata
+from tests.server import postgres
 from tests.server.live import Live, running
 
 
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    """Run a server on SQLite."""
-    with running(ServerSettings(data=tmp_path / "data")) as made:
+def emptied(live: Live) -> Live:
+    """Take everything out of a server's database but what its processes share."""
+    database = Database(live.settings.database_url)
+    with database.write() as connection:
+        for table in metadata.sorted_tables:
+            if table is not facts:
+                connection.execute(table.delete())
+    database.close()
+    return live
+
+
+@pytest.fixture(scope="module")
+def _on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with running(ServerSettings(data=tmp_path_factory.mktemp("data"))) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def _on_postgres(
+    tmp_path_factory: pytest.TempPathFactory, postgres_cluster: postgres.Cluster
+) -> Iterator[Live]:
+    data = tmp_path_factory.mktemp("data")
+    name = f"web_{data.parent.name}_{data.name}".replace("-", "_")
+    engine = create_engine(postgres_cluster.url("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    with running(ServerSettings(data=data, database=postgres_cluster.url(name))) as made:
         yield made
 
 
 @pytest.fixture
-def live_on_both(tmp_path: Path, database_url: str) -> Iterator[Live]:
-    """Run a server on SQLite and on PostgreSQL."""
-    with running(ServerSettings(data=tmp_path / "data", database=database_url)) as made:
-        yield made
+def live(_on_sqlite: Live) -> Live:
+    """Return an empty server on SQLite."""
+    return emptied(_on_sqlite)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def live_on_both(request: pytest.FixtureRequest) -> Live:
+    """Return an empty server: each test runs once on SQLite, once on PostgreSQL."""
+    found: Live = request.getfixturevalue(f"_on_{request.param}")
+    return emptied(found)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash.server.database import Database
 from ml_dash.server.errors import (
+    BY_ERROR,
     BadRequestError,
     MethodError,
     MissingError,
@@ -69,7 +70,9 @@ def create_app(settings: ServerSettings) -> FastAPI:
     for part in _PARTS:
         app.include_router(part.router)
     app.add_middleware(Observed)
-    for kind in (RefusedError, RequestValidationError, HTTPException, Exception):
+    # What is handled under Exception only is raised again, for the log of the HTTP server.
+    foreseen = [kind for kind, _, _ in BY_ERROR]
+    for kind in (RefusedError, RequestValidationError, HTTPException, *foreseen, Exception):
         app.add_exception_handler(kind, _answer)
     openapi.install(app)
     return app
