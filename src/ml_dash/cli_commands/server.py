@@ -103,7 +103,8 @@ def list_tokens(context: click.Context) -> None:
     database.close()
     for row in rows:
         state = "revoked" if row.revoked_ms else _until(row.expires_ms)
-        click.echo(f"{row.id}  {row.username}  {row.role}  {state}  {row.name!r}")
+        used = _day(row.last_used_ms) if row.last_used_ms else "never"
+        click.echo(f"{row.id}  {row.username}  {row.role}  {state}  used {used}  {row.name!r}")
 
 
 @token.command("revoke")
@@ -214,9 +215,13 @@ def _settings(context: click.Context) -> ServerSettings:
     return ServerSettings.from_env().with_options(context.meta[_META])
 
 
+def _day(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, timezone.utc):%Y-%m-%d}"
+
+
 def _until(expires_ms: int | None) -> str:
     if expires_ms is None:
         return "valid"
     moment = datetime.fromtimestamp(expires_ms / 1000, timezone.utc)
     word = "until" if moment > datetime.now(timezone.utc) else "expired"
-    return f"{word} {moment:%Y-%m-%d}"
+    return f"{word} {_day(expires_ms)}"

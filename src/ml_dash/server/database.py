@@ -18,8 +18,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        # A PostgreSQL that was restarted has closed connections of the pool: each is asked first.
-        self.engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self.engine = create_engine(url, **_pool(url))
         self._one_writer: AbstractContextManager[Any] = nullcontext()
         if self.engine.dialect.name == "sqlite":
             # SQLite has one writer at a time; those of other processes sleep until it is their
@@ -45,6 +44,17 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _pool(url: str) -> dict[str, Any]:
+    """Return how many connections there are.
+
+    One for each thread that answers requests, on SQLite. Those to PostgreSQL are fewer, since all
+    processes share its limit; each is asked first, since a restarted one has closed them.
+    """
+    if url.startswith("sqlite"):
+        return {"pool_size": 20, "max_overflow": 40}
+    return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
 
 
 def _on_connect(connection: Any, _record: Any) -> None:

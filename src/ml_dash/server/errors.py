@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ml_dash.exceptions import (
     ChecksumMismatchError,
@@ -125,6 +131,8 @@ BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
     (UnicodeError, 422, "invalid"),
     (OverflowError, 422, "invalid"),
     (OperationalError, 503, "database-unavailable"),
+    (InterfaceError, 503, "database-unavailable"),
+    (PoolTimeoutError, 503, "database-busy"),
     (SQLAlchemyError, 500, "database"),
 )
 """What an error becomes that is no :class:`RefusedError`; the first row that fits counts."""

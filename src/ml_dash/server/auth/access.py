@@ -27,6 +27,7 @@ class Caller:
         token: What the rate of requests is counted by.
         kind: ``api``, ``jwt``, ``login`` (may only be exchanged) or ``anyone`` (``--no-auth``).
         token_id: The id of an API token.
+        stale: Whether it is time to note that the token is in use.
     """
 
     user_id: int
@@ -36,6 +37,7 @@ class Caller:
     token: str
     kind: str = "api"
     token_id: int | None = None
+    stale: bool = False
 
 
 def least(one: str, other: str) -> str:

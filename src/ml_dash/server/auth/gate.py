@@ -52,6 +52,9 @@ class Gate:
             found = tokens.find(connection, token)
         if found is None:
             raise _unknown("The token is unknown, revoked or expired")
+        if found.stale and found.token_id is not None:
+            with self._database.write() as connection:
+                tokens.note_use(connection, found.token_id)
         return found
 
     def _everybody(self) -> Caller:

@@ -16,6 +16,8 @@ from ml_dash.server.tables import api_tokens, users
 
 _START = "mldash_"
 A_DAY_MS = 86_400_000
+NOTED_EVERY_MS = 600_000
+"""How often it is noted that a token is in use."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,14 @@ def find(connection: Connection, text: str) -> Caller | None:
         return None
     return Caller(
         row.user_id, row.username, row.admin and row.role == ADMIN, row.role, row.digest, row.kind,
-        row.id,
+        row.id, stale=(row.last_used_ms or 0) < now - NOTED_EVERY_MS,
     )  # fmt: skip
+
+
+def note_use(connection: Connection, token_id: int) -> None:
+    """Note that a token is in use."""
+    own = api_tokens.c.id == token_id
+    connection.execute(update(api_tokens).where(own).values(last_used_ms=now_ms()))
 
 
 def revoke(connection: Connection, token_id: int) -> bool:
