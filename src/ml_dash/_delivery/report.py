@@ -115,6 +115,8 @@ class DeliveryReport:
         }  # fmt: skip
 
     def __str__(self) -> str:
+        if not self.url:
+            return "no server to deliver to"
         parts = [f"delivered {self.delivered} of {self.accepted} records to {self.url}"]
         parts += [f"{self.pending} pending"] if self.pending else []
         parts += [f"{self.rejected} rejected"] if self.rejected else []

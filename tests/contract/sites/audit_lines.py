@@ -17,7 +17,7 @@ SHIPPER = "tests/delivery/test_shipper.py::"
 
 _FLAGGED = Test(f"{FLAGS}test_old_with_one_warning", f"{FLAGS}test_siblings")
 _AT_EXIT = Test(f"{MODES}test_what_closing_at_exit_meets_is_told")
-_NO_BROAD = "tests/repo/test_habits.py::test_broad_handlers_have_two_homes"
+_NO_BROAD = "tests/repo/test_habits.py::test_broad_handlers_have_one_home"
 _REFUSED = (
     f"{MODES}test_a_logging_call_raises_in_strict_mode",
     f"{MODES}test_a_logging_call_warns_in_the_other_modes",
