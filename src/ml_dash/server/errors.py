@@ -118,6 +118,13 @@ class TooManyError(RefusedError):
     status = 429
 
 
+class UnavailableError(RefusedError):
+    """Another server that is needed for it does not answer."""
+
+    code = "unavailable"
+    status = 503
+
+
 BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
     (ChecksumMismatchError, 422, "checksum-mismatch"),
     (CorruptDataError, 500, "corrupt-data"),

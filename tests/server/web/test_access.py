@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ml_dash.server.settings import ServerSettings
 from tests.server.live import Live, experiment_of, run_of, running
@@ -105,6 +112,59 @@ def test_signed_tokens_make_their_user_and_forged_ones_do_not(tmp_path: Path) ->
             assert live.client(token).get("/api/me").status_code == 401
         other = jwt.encode({**claims, "sub": "u2"}, SECRET, "HS256")
         assert live.client(other).get("/api/me").status_code == 403  # the name is taken
+
+
+@contextmanager
+def published(*keys: tuple[str, Any]) -> Iterator[str]:
+    """Publish public keys by their ids, and return where."""
+    found = []
+    for name, key in keys:
+        algorithm = jwt.algorithms.get_default_algorithms()[
+            "EdDSA" if isinstance(key, Ed25519PrivateKey) else "RS256"
+        ]
+        found.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": name})
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": found}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Keys) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/keys"
+        server.shutdown()
+        thread.join()
+
+
+def test_tokens_by_published_keys(tmp_path: Path) -> None:
+    """RS256 and EdDSA; not HS256 with a public key as its secret, nor keys of others."""
+    rsa, ed = generate_private_key(65537, 2048), Ed25519PrivateKey.generate()
+    claims = {"sub": "u1", "username": "alice", "aud": "ml-dash", "iss": "https://auth"}
+    with published(("r", rsa), ("e", ed)) as url:
+        settings = ServerSettings(data=tmp_path, jwks_url=url, jwt_audience="ml-dash",
+                                  jwt_issuer="https://auth")  # fmt: skip
+        with running(settings) as live:
+
+            def status(key: Any, algorithm: str, kid: str, **changes: Any) -> int:
+                token = jwt.encode({**claims, **changes}, key, algorithm, {"kid": kid})
+                return live.client(token).get("/api/me").status_code
+
+            assert status(rsa, "RS256", "r") == status(ed, "EdDSA", "e") == 200
+            assert status(Ed25519PrivateKey.generate(), "EdDSA", "e") == 401
+            assert status(ed, "EdDSA", "r") == status(ed, "EdDSA", "unknown") == 401
+            assert status(rsa, "RS256", "r", aud="other") == 401
+            assert status(rsa, "RS256", "r", iss="https://other") == 401
+            public = ed.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+            assert status(public, "HS256", "e") == 401
+    with running(ServerSettings(data=tmp_path, jwks_url=url)) as live:
+        token = jwt.encode(claims, ed, "EdDSA", {"kid": "e"})
+        gone = live.client(token).get("/api/me")
+        assert (gone.status_code, gone.json()["error"]) == (503, "unavailable")
 
 
 def test_a_server_without_authentication_listens_to_this_machine_only(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 
-from ml_dash.server.errors import UnauthenticatedError
+from ml_dash.server.errors import UnauthenticatedError, UnavailableError
 from ml_dash.server.settings import ServerSettings
 
 _PUBLISHED = ["RS256", "EdDSA"]
@@ -38,10 +38,15 @@ class Jwts:
         Raises:
             UnauthenticatedError: it is forged, expired, of a kind that is not taken here, or says
                 nobody's name.
+            UnavailableError: the keys cannot be read now.
         """
         try:
             algorithm = jwt.get_unverified_header(token).get("alg")
             found = self._decoded(token, algorithm)
+        except jwt.PyJWKClientConnectionError as error:
+            raise UnavailableError(
+                f"The keys of tokens cannot be read from {self._settings.jwks_url}", cause=error
+            ) from error
         except jwt.PyJWTError as error:
             raise UnauthenticatedError(
                 f"The token is not valid: {error}", hint="Log in again", cause=error

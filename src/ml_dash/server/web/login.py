@@ -66,6 +66,7 @@ def start(
 ) -> dict[str, Any]:  # fmt: skip
     """Begin a login; a person confirms its code on a page."""
     parts = parts_of(request)
+    _count(request)
     code = Devices(parts).start(sent.client_id, sent.device_secret_hash)
     base = parts.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
     page = f"{base}/device"
@@ -80,6 +81,7 @@ def start(
 @router.post("/api/device-flow/poll", responses=_WAITING, openapi_extra=_POLL)
 def poll(request: Request, sent: Annotated[PollBody, Depends(body(PollBody))]) -> Response:
     """Ask whether a login was confirmed; 202 while it was not."""
+    _count(request)
     state, token = Devices(parts_of(request)).poll(sent.device_secret_hash)
     if token is not None:
         return JSONResponse({"access_token": token, "token_type": "Bearer"})
@@ -134,12 +136,23 @@ async def confirm(request: Request) -> HTMLResponse:
     return await run_in_threadpool(_confirm, request, fields)
 
 
+def _count(request: Request) -> None:
+    """Count a request of somebody who is not known yet, by address.
+
+    Raises:
+        TooManyError: it is one too many.
+    """
+    host = request.client.host if request.client else ""
+    parts_of(request).rates.count(f"address {host}")
+
+
 def _token(text: str) -> dict[str, str]:
     return {_TOKEN: text}
 
 
 def _confirm(request: Request, fields: dict[str, str]) -> HTMLResponse:
     parts = parts_of(request)
+    _count(request)
     grant = fields.get("answer") == "yes"
     try:
         caller = parts.gate.caller(f"Bearer {fields.get('token', '').strip()}")
