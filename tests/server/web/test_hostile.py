@@ -96,7 +96,7 @@ def test_records_of_the_wrong_kind(small: Live, path: str, body: object) -> None
         "/api/experiments/0", "/api/experiments/-1", "/api/experiments/1e3", "/api/nodes/%00",
         "/api/experiments/99999999999999999999999999", "/api/nodes/%F0%28%8C%28", "/api/nodes/ROOT",
         "/api/experiments/٣", "/api/nodes/1%27%20OR%201=1--", "/api//experiments/1",
-        "/api/nodes/../../etc/passwd", "/nothing", "/api/search/files?pattern=a",
+        "/api/nodes/../../etc/passwd", "/nothing", "/api/search/files?pattern=",
         "/api/search/files?pattern=" + "*" * 600 + "&experimentId=1", "/graphql",
         "/api/namespaces/alice/nodes",
     ],

@@ -139,7 +139,7 @@ def test_a_deleted_file_is_gone_and_its_name_is_free(alice: httpx.Client) -> Non
     assert send_file(alice, run, b"abc").json()["node"]["id"] != first
 
 
-def test_files_are_found_by_their_path(alice: httpx.Client) -> None:
+def test_files_are_found_by_their_path(live: Live, alice: httpx.Client) -> None:
     """``**`` is any folders, also none; brackets are no wildcards."""
     run = run_of(alice)
     project = run["project"]["id"]
@@ -156,6 +156,10 @@ def test_files_are_found_by_their_path(alice: httpx.Client) -> None:
     assert found("**/a[1].pt") == ["a[1].pt", "models/a[1].pt"]
     assert found("models/*") == ["models/a[1].pt"]
     assert found("*") == ["a[1].pt"]
+    everywhere = {"pattern": "**/a[1].pt"}
+    assert len(alice.get("/api/search/files", params=everywhere).json()["files"]) == 2
+    others = live.as_user("mallory").get("/api/search/files", params=everywhere)
+    assert others.json() == {"files": []}
 
 
 def test_a_removed_project_takes_all_with_it(live_on_both: Live) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from ml_dash.server.blobs import Blob
 from ml_dash.server.ids import Ids, now_ms
 from ml_dash.server.names import checked_name, checked_tags
 from ml_dash.server.records.nodes import TOP
-from ml_dash.server.tables import nodes
+from ml_dash.server.tables import nodes, projects
 from ml_dash.server.upsert import upsert
+
+_WILD = frozenset("*?")
 
 
 def put_file(
@@ -76,11 +79,29 @@ def counted(connection: Connection, experiment_ids: Collection[int]) -> dict[int
 
 
 def searched(
-    connection: Connection, experiment_ids: Collection[int], pattern: str, limit: int, offset: int
+    connection: Connection, within: ColumnElement[bool], pattern: str, limit: int, offset: int
 ) -> list[Any]:
-    """Return the files whose path matches a glob in which ``**/`` may also be nothing."""
-    found = [row for row in listed(connection, experiment_ids) if matches(row.path, pattern)]
-    return found[offset : offset + limit]
+    """Return the files whose path matches a pattern; see :func:`matches`.
+
+    Args:
+        connection: An open transaction.
+        within: Which files are looked at, by ``nodes`` and ``projects``.
+        pattern: The pattern.
+        limit: At most so many.
+        offset: Skip so many.
+    """
+    statement = (
+        select(nodes)
+        .join(projects, projects.c.id == nodes.c.project_id)
+        .where(nodes.c.type == "FILE", nodes.c.gone == 0, within)
+        .order_by(nodes.c.path, nodes.c.id)
+    )
+    last = pattern.rpartition("/")[2]
+    if last and not _WILD.intersection(last):
+        statement = statement.where(nodes.c.path.endswith(f"/{last}", autoescape=True))
+    with connection.execution_options(yield_per=1000).execute(statement) as rows:
+        found = (row for row in rows if matches(row.path, pattern))
+        return list(islice(found, offset, offset + limit))
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -15,6 +15,8 @@ from ml_dash.server.errors import MissingError, TakenError, UnfitError
 from ml_dash.server.ids import parsed
 from ml_dash.server.records import files, nodes, removal
 from ml_dash.server.records.places import open_namespace
+from ml_dash.server.tables import nodes as nodes_table
+from ml_dash.server.tables import projects
 from ml_dash.server.web import ranges, shapes, uploads
 from ml_dash.server.web.asking import Asked, Asker, values_reply
 from ml_dash.server.web.bodies import Body, Text, describes, parse, raw_body, unmarked
@@ -247,13 +249,16 @@ def delete_project(who: Asker, project_id: str) -> dict[str, Any]:
 def search_files(
     who: Asker,
     pattern: Annotated[str, Query(min_length=1, max_length=500)],
-    experiment_id: Annotated[str, Query(alias="experimentId")],
+    experiment_id: Annotated[str | None, Query(alias="experimentId")] = None,
     limit: Annotated[int | None, Query(ge=1)] = None,
     offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
 ) -> Response:
-    """Return the files of an experiment whose path matches a pattern of ``*``, ``**`` and ``?``."""
+    """Return files whose path matches ``*``, ``**`` and ``?``: of one experiment, or of all."""
     most = page(who, limit, _SEARCH_PAGE)
     with who.parts.database.read() as connection:
-        row = access.experiment(connection, who.caller, experiment_id, access.READER)
-        found = files.searched(connection, [row.id], pattern, most, offset)
+        within = access.visible(who.caller, projects.c.namespace_id)
+        if experiment_id is not None:
+            row = access.experiment(connection, who.caller, experiment_id, access.READER)
+            within = nodes_table.c.experiment_id == row.id
+        found = files.searched(connection, within, pattern, most, offset)
     return values_reply({"files": [{**shapes.node(each), "path": each.path[1:]} for each in found]})
