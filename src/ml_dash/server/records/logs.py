@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, func, select, update
 from ml_dash.server.errors import UnfitError
 from ml_dash.server.tables import experiments, logs
 
+_FRACTION = re.compile(r"\.(\d+)", re.ASCII)
 _COLUMNS = {"timestamp": logs.c.at_us, "sequenceNumber": logs.c.sequence}
 
 
@@ -76,13 +78,18 @@ def microseconds(text: object) -> int | None:
         return None
     try:
         # Python 3.10 reads no Z, and no fraction of other than three or six digits.
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+        plain = re.sub(r"[zZ]$", "+00:00", text.strip())
+        moment = datetime.fromisoformat(_FRACTION.sub(_six_digits, plain))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=timezone.utc)
         delta = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
     except (ValueError, OverflowError):
         return None
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def _six_digits(found: re.Match[str]) -> str:
+    return "." + found[1][:6].ljust(6, "0")
 
 
 def _asked_time(text: str) -> int:
