@@ -1,4 +1,4 @@
-"""The program: what it says, its tokens, its end, and what it survives."""
+"""The program: what it says, its tokens, its processes, and its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.server.live import experiment_of
 from tests.server.programs import Program, program, run
@@ -87,44 +86,3 @@ def test_several_processes_serve_one_database(tmp_path: Path) -> None:
         assert sorted(starts) == list(range(0, 200, 5))
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(40)
-
-
-@pytest.mark.parametrize("kills", [3])
-def test_what_was_acknowledged_survives_kills(tmp_path: Path, kills: int) -> None:
-    """``kill -9`` under load: all that was acknowledged is there, and nothing twice."""
-    data, sent = tmp_path / "data", 0
-    with program(data) as server:
-        token = server.token()
-        with client_of(server, token) as client:
-            path = experiment_of(client)
-    for kill in range(kills):
-        with program(data, last_line=NEXT_STARTS) as server, client_of(server, token) as client:
-            assert _send(client, path, sent).status_code == 200  # it serves now
-            killer = threading.Timer(0.1 + 0.1 * kill, server.process.kill)
-            killer.start()
-            sent = _send_until_killed(client, path, sent + 1)
-            killer.join()
-    with program(data, last_line=NEXT_STARTS) as server, client_of(server, token) as client:
-        # What was not acknowledged is sent again under its key, as delivery does.
-        assert _send(client, path, sent).status_code == 200
-        page = client.get(f"{path}/metrics/m/data", params={"limit": 10_000}).json()
-    values = [each["data"]["n"] for each in page["data"]]
-    assert values == [number for number in range(sent + 1) for _ in range(3)]
-
-
-def _send(client: httpx.Client, path: str, number: int) -> httpx.Response:
-    return client.post(
-        f"{path}/metrics/m/append-batch", json={"dataPoints": [{"n": number}] * 3},
-        headers={"idempotency-key": f"run/m/{number}"},
-    )  # fmt: skip
-
-
-def _send_until_killed(client: httpx.Client, path: str, number: int) -> int:
-    """Send batch after batch, and return the number of the one without an answer."""
-    while True:
-        try:
-            reply = _send(client, path, number)
-        except httpx.TransportError:
-            return number
-        assert reply.status_code == 200
-        number += 1

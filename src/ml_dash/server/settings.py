@@ -16,7 +16,7 @@ from ml_dash.exceptions import ConfigurationError
 
 PREFIX: Final = "ML_DASH_SERVER_"
 _DATABASES: Final = ("sqlite://", "postgresql+psycopg://", "postgresql://", "postgres://")
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class ServerSettings:
         Raises:
             ConfigurationError: they do not.
         """
-        if self.no_auth and self.host not in _LOOPBACK:
+        if self.no_auth and self.host not in LOOPBACK:
             raise ConfigurationError(
                 f"A server without authentication would be open to all who reach {self.host}",
                 hint="Listen on 127.0.0.1, or leave out --no-auth and make tokens",

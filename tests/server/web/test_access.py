@@ -174,6 +174,9 @@ def test_a_server_without_authentication_listens_to_this_machine_only(tmp_path: 
             client = live.client(token)
             assert ask(client, '{namespace(slug:"lab"){slug projects{id}}}')["data"]["namespace"]
             assert client.get(experiment_of(client, "lab/p/r")).status_code == 200
+        for headers in ({"origin": "https://evil.example"}, {"host": "evil.example"}):
+            assert client.get("/api/me", headers=headers).status_code == 403
+        assert client.get("/api/me", headers={"origin": live.url}).status_code == 200
 
 
 @pytest.mark.parametrize("paths", ["device", "device-flow"])

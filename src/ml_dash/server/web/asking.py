@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Header
 from sqlalchemy import Connection, select, update
@@ -19,6 +20,7 @@ from ml_dash.server.errors import ForbiddenError
 from ml_dash.server.ids import now_ms
 from ml_dash.server.parts import Parts, parts_of
 from ml_dash.server.records import nodes
+from ml_dash.server.settings import LOOPBACK
 from ml_dash.server.tables import applied
 from ml_dash.server.upsert import insert_new
 
@@ -42,10 +44,11 @@ def asked(
 
     Raises:
         UnauthenticatedError: nobody that is known.
-        ForbiddenError: their token is for the end of a login only.
+        ForbiddenError: their token is for the end of a login only; see :func:`check_origin`.
         TooManyError: their token sends too many requests.
     """
     parts = parts_of(request)
+    check_origin(request)
     caller = parts.gate.caller(authorization)
     parts.rates.count(caller.token)
     if caller.kind == "login":
@@ -53,6 +56,22 @@ def asked(
             "This token only ends a login", hint="Exchange it at /api/auth/exchange"
         )
     return Asked(parts, caller, request.url.path)
+
+
+def check_origin(request: Request) -> None:
+    """Refuse what a page of somebody else makes a browser send to a server without authentication.
+
+    Raises:
+        ForbiddenError: the request comes from such a page, or by a name that is not this machine's.
+    """
+    settings = parts_of(request).settings
+    if not settings.no_auth:
+        return
+    origin = request.headers.get("origin")
+    names = {*LOOPBACK, urlsplit(settings.public_url).hostname}
+    foreign = origin is not None and urlsplit(origin).netloc != request.url.netloc
+    if foreign or request.url.hostname not in names:
+        raise ForbiddenError("A server without authentication answers no pages of others")
 
 
 Asker = Annotated[Asked, Depends(asked)]

@@ -15,7 +15,7 @@ from ml_dash.server.auth import tokens
 from ml_dash.server.auth.devices import LIFE_S, POLL_S, Devices, States
 from ml_dash.server.errors import RefusedError, TooLargeError
 from ml_dash.server.parts import parts_of
-from ml_dash.server.web.asking import Asker
+from ml_dash.server.web.asking import Asker, check_origin
 from ml_dash.server.web.bodies import Body, Text, body, describes
 from ml_dash.server.web.openapi import PUBLIC
 
@@ -155,6 +155,7 @@ def _confirm(request: Request, fields: dict[str, str]) -> HTMLResponse:
     _count(request)
     grant = fields.get("answer") == "yes"
     try:
+        check_origin(request)
         caller = parts.gate.caller(f"Bearer {fields.get('token', '').strip()}")
         parts.rates.count(caller.token)
         Devices(parts).settle(fields.get("code", ""), caller, grant)
