@@ -10,6 +10,13 @@ import pytest
 from tests.server import postgres
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of the tests that run a real old release."""
+    config.addinivalue_line(
+        "markers", "old_release: runs a real ml-dash 0.6 release (installed with pip, cached)"
+    )
+
+
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[postgres.Cluster]:
     """One cluster for all tests; skips, by name, what needs it where PostgreSQL is missing."""

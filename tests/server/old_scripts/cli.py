@@ -1,0 +1,7 @@
+"""The command line of the release."""
+
+import sys
+
+from ml_dash.cli import main
+
+sys.exit(main())
