@@ -1,4 +1,4 @@
-"""Unmodified 0.6.13 and 0.6.27 against a running server; what they leave is read by ours."""
+"""0.6.13 and 0.6.27 logged in by device flow; what they leave on a server is read by ours."""
 
 from __future__ import annotations
 
