@@ -12,13 +12,8 @@ from ml_dash import _file_rules as rules
 from ml_dash._base import deprecate
 from ml_dash._base.ids import unique_id
 from ml_dash._file_content import FileContent
-from ml_dash._store.blobs import checksum_of
-from ml_dash.exceptions import (
-    AmbiguousFileError,
-    InvalidFileError,
-    InvalidValueError,
-    UsageError,
-)
+from ml_dash._store.blobs import checksum_of, require_checksum
+from ml_dash.exceptions import AmbiguousFileError, InvalidFileError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
     from ml_dash._store.files import FileStore
@@ -32,6 +27,7 @@ __all__ = [
     "generate_snowflake_id",
     "get_mime_type",
     "verify_checksum",
+    "verify_checksum_or_raise",
 ]
 
 T = TypeVar("T")
@@ -305,7 +301,11 @@ class FilesAccessor:
         return self().list(pattern)
 
     def list_or_raise(self, pattern: str | None = None) -> Records:
-        """List the run's files; see :meth:`FileBuilder.list_or_raise`."""
+        """List the run's files; see :meth:`FileBuilder.list_or_raise`.
+
+        Raises:
+            FileReadError: the list is unreadable.
+        """
         return self().list_or_raise(pattern)
 
     def save_text(self, content: str, *, to: str) -> Record:
@@ -376,6 +376,18 @@ def verify_checksum(file_path: str | Path, expected_checksum: str) -> bool:
         OSError: it cannot be read.
     """
     return checksum_of(file_path) == expected_checksum
+
+
+def verify_checksum_or_raise(file_path: str | Path, expected_checksum: str) -> None:
+    """Raise unless a file has this SHA-256.
+
+    Raises:
+        ChecksumMismatchError: it has another.
+        OSError: it cannot be read.
+
+    .. versionadded:: 0.7
+    """
+    require_checksum(file_path, expected_checksum)
 
 
 def generate_snowflake_id() -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ml_dash._base import deprecate
 from ml_dash._base.facts import about
 from ml_dash._base.policy import add_note, failure_of, handle_error, log_error, raise_first
+from ml_dash._flushed import Flushed
 from ml_dash._metric_buffer import BufferManager, SummaryCache, is_refusal
 from ml_dash._record.codec import encode
 from ml_dash._store.metrics import page
@@ -30,7 +31,7 @@ _log = logging.getLogger("ml_dash")
 _UNBOUND = object()
 
 
-class MetricsManager:
+class MetricsManager(Flushed):
     """All metrics of one run.
 
     Args:
@@ -109,14 +110,6 @@ class MetricsManager:
         self._experiment.flush()
         return self
 
-    def flush_or_raise(self, timeout_s: float | None = None) -> MetricsManager:
-        """Do the same as :meth:`flush`, and raise as ``Experiment.flush_or_raise``.
-
-        .. versionadded:: 0.7
-        """
-        self._experiment.flush_or_raise(timeout_s)
-        return self
-
     def _close(self, ended_by: BaseException | None) -> None:
         """Summarise what nobody has summarised, so that it is not lost with the process.
 
@@ -160,7 +153,7 @@ def _unsummarized(values: int, kept: str) -> UnsummarizedBufferError:
     )
 
 
-class MetricBuilder:
+class MetricBuilder(Flushed):
     """One metric of one run.
 
     Args:
@@ -285,14 +278,6 @@ class MetricBuilder:
             This object, for chaining.
         """
         self._experiment.flush()
-        return self
-
-    def flush_or_raise(self, timeout_s: float | None = None) -> MetricBuilder:
-        """Do the same as :meth:`flush`, and raise as ``Experiment.flush_or_raise``.
-
-        .. versionadded:: 0.7
-        """
-        self._experiment.flush_or_raise(timeout_s)
         return self
 
     @property

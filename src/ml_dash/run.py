@@ -18,9 +18,13 @@ from typing import Any, TypeVar
 
 from params_proto import proto
 
-from ml_dash._base import console
 from ml_dash._base.around import around
 from ml_dash._base.facts import about
+from ml_dash._project_root import (
+    PROJECT_ROOT_FILES,
+    find_project_root,
+    find_project_root_or_raise,
+)
 from ml_dash._record import prefix as prefixes
 from ml_dash.exceptions import (
     ClosedExperimentError,
@@ -29,12 +33,16 @@ from ml_dash.exceptions import (
     RunOpenError,
 )
 
-__all__ = ["PROJECT_ROOT_FILES", "RUN", "find_project_root", "require_open", "requires_open"]
+__all__ = [
+    "PROJECT_ROOT_FILES",
+    "RUN",
+    "find_project_root",
+    "find_project_root_or_raise",
+    "require_open",
+    "requires_open",
+]
 
 _log = logging.getLogger("ml_dash")
-PROJECT_ROOT_FILES = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg")
-"""A folder that holds one of these is the root of a project."""
-
 _HERE = str(Path(__file__).resolve().parent) + os.sep
 _INTERACTIVE = "interactive"
 _FIRST_JOB = 1
@@ -329,27 +337,6 @@ def requires_open(method: F) -> F:
         return method(self, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
-
-
-def find_project_root(start: str | Path | None = None, verbose: bool = False) -> str:
-    """Return the nearest folder above a file or folder that looks like a project's root.
-
-    Args:
-        start: Where to begin; the working directory when omitted.
-        verbose: Say on the console where it looks.
-
-    Returns:
-        The folder; the working directory when there is none.
-    """
-    here = Path(start) if start else Path.cwd()
-    here = here.resolve()
-    for folder in [here, *here.parents] if here.is_dir() else here.parents:
-        if verbose:
-            console.say(f"Looking for a project in {folder}")
-        if any((folder / name).exists() for name in PROJECT_ROOT_FILES):
-            return str(folder)
-    _log.debug("No folder above %s looks like a project's root; the working directory counts", here)
-    return str(Path.cwd())
 
 
 def _calling_script() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ml_dash import _track_formats as formats
 from ml_dash._base import deprecate
 from ml_dash._base.facts import about
+from ml_dash._flushed import Flushed
 from ml_dash._record import codec, flatten, jsonable
 from ml_dash._store.merging import Entry
 from ml_dash.exceptions import (
@@ -68,14 +69,15 @@ class TracksManager:
     def flush_or_raise(self, timeout_s: float | None = None) -> None:
         """Do the same as :meth:`flush`, and raise unless everything is where it belongs.
 
-        See :meth:`ml_dash.Experiment.flush_or_raise` for the argument and the errors.
+        Raises:
+            MLDashError: as :meth:`ml_dash.Experiment.flush_or_raise`.
 
         .. versionadded:: 0.7
         """
         self._experiment.flush_or_raise(timeout_s)
 
 
-class TrackBuilder:
+class TrackBuilder(Flushed):
     """One track of one run.
 
     Args:
@@ -168,16 +170,6 @@ class TrackBuilder:
         """
         self._experiment._run_store.flush_track(self._topic)
         self._experiment._hand_over()
-        return self
-
-    def flush_or_raise(self, timeout_s: float | None = None) -> TrackBuilder:
-        """Do the same as :meth:`flush`, and raise unless everything is where it belongs.
-
-        See :meth:`ml_dash.Experiment.flush_or_raise` for the argument and the errors.
-
-        .. versionadded:: 0.7
-        """
-        self._experiment.flush_or_raise(timeout_s)
         return self
 
     @deprecate.changes("TrackBuilder.read")

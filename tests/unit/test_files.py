@@ -32,7 +32,13 @@ from ml_dash.exceptions import (
     UsageError,
     WriteProtectedError,
 )
-from ml_dash.files import compute_sha256, generate_snowflake_id, get_mime_type, verify_checksum
+from ml_dash.files import (
+    compute_sha256,
+    generate_snowflake_id,
+    get_mime_type,
+    verify_checksum,
+    verify_checksum_or_raise,
+)
 
 
 @pytest.fixture
@@ -547,6 +553,9 @@ def test_module_functions(tmp_path: Path) -> None:
     assert compute_sha256(str(path)) == expected
     assert verify_checksum(path, expected) is True
     assert verify_checksum(path, "0" * 64) is False
+    verify_checksum_or_raise(path, expected)
+    with pytest.raises(ChecksumMismatchError, match=expected):
+        verify_checksum_or_raise(path, "0" * 64)
     assert get_mime_type(path) == "application/json"
     assert get_mime_type("a.unknown-ending") == "application/octet-stream"
     ids = [generate_snowflake_id() for _ in range(10_000)]

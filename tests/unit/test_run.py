@@ -17,12 +17,13 @@ import pytest
 from ml_dash import RUN, Experiment
 from ml_dash.exceptions import (
     ClosedExperimentError,
+    ConfigurationError,
     NotOpenError,
     PrefixError,
     RunOpenError,
     UsageError,
 )
-from ml_dash.run import find_project_root
+from ml_dash.run import find_project_root, find_project_root_or_raise
 
 NOW = datetime(2026, 1, 31, 9, 5, 7)
 
@@ -269,6 +270,9 @@ def test_the_project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert find_project_root(inner) == find_project_root(str(inner / "x.py")) == str(tmp_path / "a")
     monkeypatch.chdir(tmp_path)
     assert find_project_root("/", verbose=True) == str(tmp_path)
+    assert find_project_root_or_raise(inner) == str(tmp_path / "a")
+    with pytest.raises(ConfigurationError, match="looks like a project"):
+        find_project_root_or_raise("/")
 
 
 def test_the_users_script_is_found(tmp_path: Path) -> None:

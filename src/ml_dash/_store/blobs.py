@@ -172,6 +172,21 @@ def checksum_of(path: str | os.PathLike[str]) -> str:
     return measure(path).checksum
 
 
+def require_checksum(path: str | os.PathLike[str], expected: str) -> None:
+    """Raise unless a file has this SHA-256.
+
+    Raises:
+        ChecksumMismatchError: it has another.
+        OSError: it cannot be read.
+    """
+    if (found := checksum_of(path)) != expected:
+        raise ChecksumMismatchError(
+            f"{path} is not the file that was expected: its SHA-256 is {found}, not {expected}",
+            context={"path": str(path), "found": found, "expected": expected},
+            hint="Store or download the file again",
+        )
+
+
 def copy_out(reading: FileIO, destination: Path, checksum: str) -> None:
     """Copy a stored file out; the destination appears whole and verified, or stays as it was.
 

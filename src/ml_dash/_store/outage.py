@@ -22,7 +22,7 @@ _HINTS = {
     errno.EPERM: "Give this process write permission there; writing goes on by itself",
     errno.EMFILE: "Close files or raise the limit (ulimit -n); writing goes on by itself",
     errno.ENFILE: "The machine has too many open files; writing goes on when some are closed",
-    errno.EFBIG: "Raise the limit (ulimit -f; of a spool, ML_DASH_SPOOL_MAX_BYTES); a spool also "
+    errno.EFBIG: "Raise the limit (ulimit -f, of a spool ML_DASH_SPOOL_MAX_BYTES); a spool also "
     "shrinks by delivery. Writing goes on by itself",
     errno.ENOENT: "The folder is gone or cannot be made: check the path",
 }
