@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time as clock
+from collections.abc import Callable
 from typing import Any
 
 from ml_dash._base.fork import reset_in_child
@@ -18,6 +20,15 @@ class Times(threading.local):
     """The last time that each thread used."""
 
     last: float | None = None
+
+
+def _odd(given: Any) -> InvalidValueError:
+    """Return the error of a time that 0.6 took: a text, a bool, NaN or an infinity."""
+    return InvalidValueError(
+        f"The time {given!r} is no finite number of seconds",
+        hint="Give seconds as a number, or leave _ts out",
+        context={"value": repr(given)[:100]},
+    )
 
 
 class RunTimes:
@@ -44,8 +55,12 @@ class RunTimes:
             )
         return time
 
-    def of_entry(self, given: Any) -> float:
+    def of_entry(self, given: Any, refuse: Callable[[InvalidValueError], None]) -> float:
         """Return the time of a track entry that gives or inherits one; automatic if it cannot.
+
+        Args:
+            given: What the call gives.
+            refuse: Called with the error of a time that only 0.6 took; may raise it.
 
         Raises:
             InvalidValueError: it is no number.
@@ -53,6 +68,8 @@ class RunTimes:
         time = self._given(given)
         if time is None:
             return self.automatic()
+        if isinstance(given, (str, bool)) or not math.isfinite(time):
+            refuse(_odd(given))
         self.thread.last = time
         return time
 
@@ -69,7 +86,7 @@ class RunTimes:
             return self.thread.last
         try:
             return float(given)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InvalidValueError(
                 f"Timestamp '_ts' must be numeric, not {given!r}",
                 hint="Give seconds as a number, -1 to take the time of the call before, or leave "

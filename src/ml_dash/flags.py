@@ -185,7 +185,7 @@ TABLE: Final = (
     Flag(
         "MLD005", "values_checked", 3,
         "A buffered value that is no number is skipped; of two parameters with one name the last "
-        "is taken",
+        "is taken, and so is a track's time that is a text, a bool, NaN or infinite",
         "Each raises at the call, and nothing is changed",
         (
             Api("MetricBuilder.buffer", "skips what is no number", ("InvalidValueError",),
@@ -194,6 +194,8 @@ TABLE: Final = (
                 instead="store numbers only, and set() anything else"),
             Api("ParametersBuilder.set", "takes the last of two values for one name",
                 ("InvalidValueError",), instead="give each parameter once"),
+            Api("TrackBuilder.append", "takes a time that is no finite number",
+                ("InvalidValueError",), instead="give _ts in seconds, or leave it out"),
         ),
     ),
     Flag(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ml_dash import _track_formats as formats
@@ -106,6 +107,7 @@ class TrackBuilder(Flushed):
         self._tags = tags
         self._metadata = metadata
 
+    @deprecate.changes("TrackBuilder.append")
     def append(self, **kwargs: Any) -> TrackBuilder:
         """Append one entry; it is on disk when this returns.
 
@@ -140,7 +142,11 @@ class TrackBuilder(Flushed):
             fields = flatten.flatten(fields)
         line = codec.encode(fields)
         times = experiment._times
-        time = times.automatic() if given is _MISSING else times.of_entry(given)
+        if given is _MISSING:
+            time = times.automatic()
+        else:
+            refuse = partial(deprecate.refuse, experiment._rules, "TrackBuilder.append")
+            time = times.of_entry(given, refuse)
         head = b'{"timestamp":' + codec.encode(time)
         line = head + (b"," + line[1:] if fields else b"}")
         store.write_track(self._topic, line, merged=experiment._merges_tracks)

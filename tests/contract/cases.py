@@ -378,6 +378,17 @@ def _set(place: Path) -> Iterator[Met]:
         yield Met(old)
 
 
+@case("TrackBuilder.append", [12.0], "InvalidValueError")
+def _append(place: Path) -> Iterator[Met]:
+    with _run(place) as exp:
+
+        def old() -> Any:
+            track = exp.tracks("t").append(_ts="12", x=1)
+            return [entry["timestamp"] for entry in track.read()["entries"]]
+
+        yield Met(old)
+
+
 def _argument(api: str, error: str, prefix: str = "o/p/n", **given: Any) -> None:
     def fault(place: Path) -> Iterator[Met]:
         chosen = {key: value(place) if callable(value) else value for key, value in given.items()}

@@ -93,7 +93,7 @@ def test_several_metrics_at_once(exp: Experiment) -> None:
 def test_times(exp: Experiment) -> None:
     """A time is stored where it was given or inherited, last, as a float."""
     exp.metrics("m").log(a=1, _ts=3)
-    exp.tracks("t").append(_ts="4.5", x=1)
+    exp.tracks("t").append(_ts=4.5, x=1)
     exp.metrics("m").log(a=2, _ts=-1)
     exp.metrics("m").log(a=3, _ts=None)
     exp.metrics.log(_ts=7, one={"a": 4, "_ts": 1}, two={"a": 5})

@@ -14,6 +14,7 @@ import pytest
 from ml_dash import Experiment
 from ml_dash.exceptions import (
     CorruptDataError,
+    InvalidValueError,
     MLDashDeprecationWarning,
     StorageError,
     TrackNotFoundError,
@@ -62,14 +63,37 @@ def test_unbuffered_entries_are_lines_of_their_own(
 
 def test_times(exp: Experiment) -> None:
     """Given, inherited, or automatic and strictly rising."""
-    exp.tracks("a").append(_ts=True)
+    exp.tracks("a").append(_ts=5)
     exp.tracks("b").append(_ts=-1, x=1)
     for _ in range(100):
         exp.tracks("c").append(x=1)
     times = [entry["timestamp"] for entry in entries(exp, "c")]
-    assert [entry["timestamp"] for entry in entries(exp, "b")] == [1.0]
+    assert [entry["timestamp"] for entry in entries(exp, "b")] == [5.0]
     assert len(set(times)) == 100
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("odd", [True, "12", float("nan"), float("inf"), float("-inf")], ids=repr)
+def test_odd_times(exp: Experiment, odd: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Taken with a warning as in 0.6; refused, with nothing written, where values are checked."""
+    with pytest.warns(MLDashDeprecationWarning, match="MLD005"):
+        exp.tracks("t").append(_ts=odd, x=1)
+    assert [entry["x"] for entry in entries(exp, "t")] == [1]
+    assert caplog.records[-1].name == "ml_dash.deprecation"
+    folder = exp.folder.parent
+    with Experiment("o/p/new", dash_root=folder, future="values_checked").run as checked:
+        with pytest.raises(InvalidValueError, match="finite"):
+            checked.tracks("t").append(_ts=odd, x=1)
+        checked.tracks("t").append(_ts=-1, x=2)
+        assert [entry["x"] for entry in entries(checked, "t")] == [2]
+
+
+@pytest.mark.parametrize("bad", ["noon", None, [1], 10**400], ids=["text", "None", "list", "huge"])
+def test_times_that_are_none(exp: Experiment, bad: Any) -> None:
+    """Refused in every release, as in 0.6; nothing is written."""
+    with pytest.raises(InvalidValueError, match="must be numeric"):
+        exp.tracks("t").append(_ts=bad, x=1)
+    assert entries(exp, "t") == []
 
 
 def test_windows_and_columns(exp: Experiment) -> None:
@@ -150,9 +174,7 @@ def test_topics_share_nothing(exp: Experiment) -> None:
     assert [entries(exp, topic)[0]["x"] for topic in ("a/b", "a_b")] == [1, 2]
 
 
-def test_fields_without_a_place_are_told(
-    exp: Experiment, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_fields_without_a_place_are_told(exp: Experiment, caplog: pytest.LogCaptureFixture) -> None:
     """Of two values of one dotted name the later stays, and of an empty dictionary nothing."""
     exp.tracks("t").append(_ts=1, **{"a": {"b": 1}, "a.b": 2, "c": {}})
     exp.tracks("t").append(_ts=2, a={"b": 3}, c=4)

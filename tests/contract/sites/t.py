@@ -9,7 +9,12 @@ TRACK = "tests/unit/test_track.py::"
 TRACKS = "tests/unit/store/test_tracks.py::"
 
 SITES: dict[str, Site] = {
-    "T01": Test(f"{TRACK}test_times", f"{TRACKS}test_times_that_are_no_numbers_come_last"),
+    "T01": Test(
+        f"{TRACK}test_odd_times",
+        f"{TRACK}test_times_that_are_none",
+        f"{FLAGS}test_old_with_one_warning",
+        f"{TRACKS}test_times_that_are_no_numbers_come_last",
+    ),
     "T02": Test(f"{TRACK}test_fields_without_a_place_are_told"),
     "T03": Test(
         "tests/contract/test_modes.py::test_flush_raises_in_strict_mode",
