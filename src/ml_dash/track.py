@@ -49,18 +49,17 @@ class TracksManager:
 
         Args:
             topic: Any text; slashes group tracks.
-            description: What it records.
-            tags: Words to find it by.
-            metadata: Facts about it.
+            description: What it records; a track has no place for it yet, as the log says.
+            tags: Likewise.
+            metadata: Likewise.
 
         Raises:
             InvalidValueError: the topic is empty or no text.
         """
         builder = self._builders.get(topic)
         if builder is None:
-            builder = self._builders.setdefault(
-                topic, TrackBuilder(self._experiment, topic, description, tags, metadata)
-            )
+            builder = self._builders.setdefault(topic, TrackBuilder(self._experiment, topic))
+        builder._tell_not_stored(description=description, tags=tags, metadata=metadata)
         return builder
 
     def flush(self) -> None:
@@ -103,9 +102,19 @@ class TrackBuilder(Flushed):
             )
         self._experiment = experiment
         self._topic = topic
-        self._description = description
-        self._tags = tags
-        self._metadata = metadata
+        self._told: set[str] = set()
+        self._tell_not_stored(description=description, tags=tags, metadata=metadata)
+
+    def _tell_not_stored(self, **said: Any) -> None:
+        """Log that a track has no place for what is said about it; 0.6 dropped it unseen."""
+        keys = [key for key, value in said.items() if value and key not in self._told]
+        if keys:
+            self._told.update(keys)
+            _log.warning(
+                "The %s of track %r is not stored: a track has its entries only; keep it in the "
+                "run's parameters or metadata", " and ".join(keys), self._topic,
+                extra=about("describing a track", track=self._topic, key=keys),
+            )  # fmt: skip
 
     @deprecate.changes("TrackBuilder.append")
     def append(self, **kwargs: Any) -> TrackBuilder:

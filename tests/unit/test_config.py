@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -21,6 +22,7 @@ from ml_dash.exceptions import (
     MLDashDeprecationWarning,
     SerializationError,
 )
+from tests.contract.refusing import refusing
 
 
 def test_nothing_is_made_until_something_is_set(tmp_path: Path) -> None:
@@ -95,6 +97,19 @@ def test_a_failed_change_changes_nothing(tmp_path: Path) -> None:
     assert isinstance(caught.value, OSError)
     assert config.get("a") is None
     assert (tmp_path / "dash").read_text() == "in the way"
+
+
+def test_a_full_disk_leaves_the_file_whole(tmp_path: Path) -> None:
+    """0.6 wrote the file in place: a write cut short took the device's secret with it."""
+    config = Config(tmp_path)
+    config.set("device_secret", "x" * 50)
+    before = config.config_path.read_bytes()
+    with refusing(from_bytes=10), pytest.raises(LocalWriteError) as caught:
+        config.set("remote_url", "http://lab")
+    assert caught.value.errno == errno.EFBIG
+    assert config.config_path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    assert Config(tmp_path).get("remote_url") == config.get("remote_url") is None
 
 
 @pytest.mark.parametrize(("key", "value"), [("a", object()), ("a", {1, 2}), (1, "x"), (None, "x")])

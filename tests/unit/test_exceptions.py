@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +43,23 @@ def test_every_error_pickles(kind: type[MLDashError]) -> None:
         assert again.errno == error.errno == 28
     if isinstance(error, json.JSONDecodeError):
         assert again.msg == "boom"
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_copies(kind: type[MLDashError], again: Callable[[Any], Any]) -> None:
+    """A copy says and knows what the error does, with its notes; a deep one has its own facts."""
+    error = kind("boom", context={"a": [1]}, kept="all", hint="go on", retryable=True)
+    error.__dict__["__notes__"] = ["seen"]
+    other = again(error)
+    assert type(other) is kind
+    assert other is not error
+    assert (str(other), other.code, other.__notes__) == (str(error), kind.code, ["seen"])
+    for name in ("message", "context", "hint", "kept", "retryable"):
+        assert getattr(other, name) == getattr(error, name)
+    if again is copy.deepcopy:
+        other.context["a"].append(2)
+        assert error.context == {"a": [1]}
 
 
 def test_codes_are_one_each() -> None:

@@ -146,6 +146,21 @@ def test_a_damaged_line(exp: Experiment, caplog: pytest.LogCaptureFixture) -> No
     (exp.folder / "tracks" / "t" / "data.jsonl").write_bytes(b'{"timestamp":1.0,"x":1}\n')
 
 
+def test_what_is_said_about_a_track_is_not_lost_unseen(
+    exp: Experiment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A track has no place for it: the log says what was not stored, and where to keep it."""
+    exp.tracks("a", description="left arm", tags=["arm"], metadata={"hz": 30}).append(x=1)
+    exp.tracks("a", description="left arm").append(x=1)
+    exp.tracks("b", description="", tags=[]).append(x=1)
+    exp.tracks("b", tags=["late"])
+    record, late = caplog.records
+    assert "tags of track 'b'" in late.getMessage()
+    assert (record.name, record.levelname) == ("ml_dash", "WARNING")
+    assert "description and tags and metadata of track 'a'" in record.getMessage()
+    assert "parameters" in record.getMessage()
+
+
 def test_slices(exp: Experiment) -> None:
     """Sorted whatever the order of flushes; the floor of a time is found."""
     for times in ((5, 6, 7), (1, 2, 6)):

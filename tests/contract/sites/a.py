@@ -36,7 +36,11 @@ SITES: dict[str, Site] = {
             f"{CONFIG}test_what_cannot_be_read_is_moved_aside_too",
         ),
     ),
-    "A07": Test(f"{CONFIG}test_a_failed_change_changes_nothing"),
+    "A07": Test(
+        f"{CONFIG}test_a_full_disk_leaves_the_file_whole",
+        f"{CONFIG}test_a_failed_change_changes_nothing",
+        f"{CONFIG}test_changes_are_saved_at_once",
+    ),
     "A08": Test(
         f"{TOKENS}test_a_keyring_that_keeps_the_token_at_logout_is_an_error",
         f"{TOKENS}test_a_forgotten_token_is_found_nowhere",

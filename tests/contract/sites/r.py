@@ -28,16 +28,17 @@ SITES: dict[str, Site] = {
     "R06": Test(f"{NODES}test_answer_without_id_stops"),
     "R07": Test(f"{NODES}test_answer_without_id_stops"),
     "R08": Test(f"{TRANSFERS}test_upload_below_a_missing_run"),
-    "R09": Test(f"{TRANSFERS}test_folders_are_remembered", f"{NODES}test_answer_without_id_stops"),
+    "R09": Test(
+        f"{TRANSFERS}test_a_run_that_was_not_found_is_looked_up_again",
+        f"{TRANSFERS}test_folders_are_remembered",
+    ),
     "R10": Test(f"{TRANSFERS}test_server_that_holds_something_else"),
     "R11": Test(
         f"{TRANSFERS}test_upload_holds_no_file_in_memory",
         f"{TRANSFERS}test_upload_is_repeated_whole",
     ),
     "R12": Test(f"{TRANSFERS}test_upload_refused_at_once"),
-    "R13": Test(
-        f"{QUERIES}test_files_by_folder_and_tag", f"{QUERIES}test_files_of_an_unknown_run"
-    ),
+    "R13": Test(f"{QUERIES}test_files_by_folder_and_tag", f"{QUERIES}test_files_of_an_unknown_run"),
     "R14": Test(
         f"{TRANSFERS}test_wrong_content_leaves_the_old_file",
         f"{TRANSFERS}test_failed_transfer_leaves_the_old_file",
@@ -53,9 +54,7 @@ SITES: dict[str, Site] = {
     "R19": Test(
         f"{TRANSPORT}test_building_touches_nothing", f"{TRANSPORT}test_client_works_after_close"
     ),
-    "R20": Test(
-        f"{RETRY}test_passing_failure_is_retried", f"{RETRY}test_hang_becomes_a_timeout"
-    ),
+    "R20": Test(f"{RETRY}test_passing_failure_is_retried", f"{RETRY}test_hang_becomes_a_timeout"),
     "R21": Test(f"{RECORDS}test_metric_names", f"{TRANSPORT}test_route_quotes"),
     "R22": Test(f"{NODES}test_run_in_folders", f"{TRANSFERS}test_changing_a_file"),
     "R23": Test(f"{RECORDS}test_track_questions_that_the_wire_lacks"),

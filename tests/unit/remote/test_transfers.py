@@ -73,6 +73,21 @@ def test_upload(client: RemoteClient, server: Server, source: Path) -> None:
     assert server.requests[-1].headers["content-length"].isdecimal()
 
 
+def test_a_run_that_was_not_found_is_looked_up_again(
+    client: RemoteClient, server: Server, source: Path
+) -> None:
+    """Only what was found is remembered; 0.6 kept an empty path and made the folders twice."""
+    server.replies["GetExperimentNode"] = {"data": {"experimentNode": None}}
+    with pytest.raises(RemoteNotFoundError):
+        send(client, source)
+    assert not server.sent("POST", "/nodes")
+    del server.replies["GetExperimentNode"]
+    send(client, source)
+    folders = [each.json for each in server.sent("POST", "/nodes") if b"FOLDER" in each.body]
+    assert [each["parentId"] for each in folders] == ["70", "1000"]
+    assert server.nodes["f0"]["parentId"] == "1001"
+
+
 def test_folders_are_remembered(client: RemoteClient, server: Server, source: Path) -> None:
     """A second file into the same folder takes one request."""
     send(client, source)
