@@ -59,7 +59,7 @@ class Courier:
         offline: bool = False,
         on_error: OnError | None = None,
     ) -> None:
-        from ml_dash._remote.transport import checked_url
+        from ml_dash._base.secrecy import checked_url
 
         self.url = checked_url(url)
         self.offline = offline

@@ -16,6 +16,7 @@ import pytest
 
 from ml_dash import Experiment, RemoteClient
 from ml_dash._remote.retry import RetryPolicy
+from ml_dash.auth.device_flow import DeviceFlowClient
 from ml_dash.auth.token_storage import (
     PlaintextFileStorage,
     decode_jwt_payload,
@@ -143,10 +144,63 @@ def shows_objects(address: str, place: Path) -> Any:
     return repr(one), str(one), repr(store), repr(one._credentials), repr(one._transport)
 
 
+def logs_in(address: str, _place: Path) -> Any:
+    """Start to sign in at a service that has a password in its address."""
+    url = f"http://ann:{PASSWORD}@{address}"
+    return DeviceFlowClient(SECRET, url, url).start_device_flow()
+
+
+def waits_for_the_login(address: str, _place: Path) -> Any:
+    """Ask for the token of a login that ends badly."""
+    return _signing_in(address).poll_for_token()
+
+
+def changes_a_token(address: str, _place: Path) -> Any:
+    """Exchange the token of a login, which the server quotes."""
+    return _signing_in(address).exchange_token(SECRET)
+
+
+def signs_in_where_nobody_is(_address: str, _place: Path) -> Any:
+    """Sign in where nobody listens."""
+    return _signing_in("127.0.0.1:9").exchange_token(SECRET)
+
+
+def _signing_in(address: str) -> DeviceFlowClient:
+    return DeviceFlowClient(SECRET, f"http://{address}", f"http://{address}")
+
+
+def sends_a_file(address: str, place: Path) -> Any:
+    """Send a file to a server that refuses it."""
+    (place / "file").write_text("x")
+    one = client(f"http://{address}")
+    return one.upload_file("7", str(place / "file"), "", "f", None, None, None, "", "", 1, "1")
+
+
+def fetches_a_file(address: str, place: Path) -> Any:
+    """Fetch a file from a server that refuses it."""
+    return client(f"http://{address}").download_file("7", "5", str(place / "to"))
+
+
+def delivers(address: str, place: Path) -> Any:
+    """Deliver a run to a server that refuses it, and look at all that lies in its folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ML_DASH_TOKEN", SECRET)
+        patch.setenv("ML_DASH_CONNECT_TIMEOUT", "0.1")
+        patch.setenv("ML_DASH_CLOSE_TIMEOUT", "0.2")
+        url = f"http://{address}"
+        exp = Experiment("ann/p/n", dash_url=url, dash_root=place, error_mode="permissive")
+        with exp.run:
+            exp.log("text")
+            exp.metrics("m").log(x=1)
+        lying = [path.read_bytes() for path in exp.folder.rglob("*") if path.is_file()]
+        return repr(exp), repr(RUN(api_url=url, entry="x.py")), lying
+
+
 WAYS: list[Callable[[str, Path], Any]] = [
     asks, asks_with_a_password, asks_nobody, asks_the_old_way, has_an_impossible_token,
     damaged_tokens, damaged_configuration, malformed_token, asks_for_the_user, opens_a_run,
-    shows_objects,
+    shows_objects, logs_in, waits_for_the_login, changes_a_token, signs_in_where_nobody_is,
+    sends_a_file, fetches_a_file, delivers,
 ]  # fmt: skip
 
 

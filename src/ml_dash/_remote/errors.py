@@ -7,7 +7,6 @@ carries ``.request`` and ``.response`` as httpx's errors do, without the credent
 
 from __future__ import annotations
 
-import re
 import time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from ml_dash._base.secrecy import redacted, shown_url
 from ml_dash.exceptions import (
     ConfigurationError,
     CredentialsRejectedError,
@@ -75,8 +75,6 @@ _HINTS: dict[type[MLDashError], str] = {
 }
 _LATER = frozenset({408, 425, 429})
 _EXCERPT_CHARS = 200
-_SHORTEST_SECRET = 6  # a shorter one is part of many words, and no token
-_CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+[^\s'\"\\]+")
 
 
 def exception_class(kind: type[BaseException]) -> type[MLDashError]:
@@ -191,22 +189,6 @@ def without_credentials(request: httpx.Request) -> httpx.Request:
     if "authorization" in request.headers:
         request.headers["authorization"] = "[secure]"
     return request
-
-
-def redacted(text: str, secret: str = "") -> str:
-    """Return a text without the token and without what looks like one."""
-    if len(secret) >= _SHORTEST_SECRET:
-        text = text.replace(secret, "[secure]")
-    return _CREDENTIALS.sub(r"\1 [secure]", text)
-
-
-def shown_url(url: str) -> str:
-    """Return a URL without its query, fragment and credentials."""
-    head, sep, rest = url.split("?")[0].split("#")[0].partition("://")
-    if not sep:
-        return head
-    authority, slash, path = rest.partition("/")
-    return f"{head}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _harmless(error: Exception, secret: str) -> Exception | None:

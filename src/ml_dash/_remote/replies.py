@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 
+from ml_dash._base.secrecy import redacted
 from ml_dash._record import codec
-from ml_dash._remote.errors import redacted
 from ml_dash.exceptions import (
     CredentialsRejectedError,
     GraphQLError,

@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from urllib.request import getproxies
 
 import httpx
 
 from ml_dash._base.fork import reset_in_child
+from ml_dash._base.secrecy import checked_url, shown_url
 from ml_dash._remote import errors, replies
 from ml_dash._remote.credentials import Credentials
 from ml_dash._remote.retry import RetryPolicy
@@ -219,7 +220,7 @@ class Transport:
 
     def what(self, method: str, path: str) -> str:
         """Return a request as errors name it."""
-        return f"{method} {errors.shown_url(self.url)}{path}"
+        return f"{method} {shown_url(self.url)}{path}"
 
     # -- one attempt -----------------------------------------------------------------------------
 
@@ -319,31 +320,6 @@ def _quoted(segment: str) -> str:
     if set(segment) == {"."}:
         return segment.replace(".", "%2E")  # as a plain segment it would leave the path
     return quote(segment, safe="", errors="surrogatepass")
-
-
-def checked_url(url: str) -> str:
-    """Return a server's URL without a trailing slash.
-
-    Raises:
-        ConfigurationError: it is none of an HTTP server, or carries credentials.
-    """
-    shown = errors.shown_url(url) if isinstance(url, str) else repr(url)
-    hint = "Give a URL like https://host or http://host:port"
-    try:
-        parts = urlsplit(url)
-        (parts.hostname or "").encode("idna")  # fails for what cannot be looked up
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        usable = usable and url.isprintable() and " " not in url
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"{shown} is not a URL", hint=hint) from error
-    if not usable:
-        raise ConfigurationError(f"{shown!r} is not the URL of an HTTP server", hint=hint)
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ConfigurationError(
-            f"The server's URL {shown} has a user name, a query or a fragment",
-            hint="Give the URL alone, and the token as api_key or in ML_DASH_TOKEN",
-        )
-    return url.rstrip("/")
 
 
 def checked_token(token: str) -> str:

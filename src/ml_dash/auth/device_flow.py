@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ml_dash._base.secrecy import checked_url, redacted
 from ml_dash.auth.constants import CLIENT_ID, DEFAULT_SCOPE, VUER_AUTH_URL
 from ml_dash.auth.device_secret import hash_device_secret
 from ml_dash.exceptions import (
@@ -57,14 +58,17 @@ class DeviceFlowClient:
         device_secret: The machine's secret; only its hash is sent.
         ml_dash_server_url: The server that the token is for.
         auth_server_url: The login service.
+
+    Raises:
+        ConfigurationError: an address is none of an HTTP server, or carries credentials.
     """
 
     def __init__(
         self, device_secret: str, ml_dash_server_url: str, auth_server_url: str = VUER_AUTH_URL
     ) -> None:
         self.device_secret = device_secret
-        self.ml_dash_server_url = ml_dash_server_url.rstrip("/")
-        self.auth_server_url = auth_server_url.rstrip("/")
+        self.ml_dash_server_url = checked_url(ml_dash_server_url)
+        self.auth_server_url = checked_url(auth_server_url)
         self._path = _PATHS[0]
         self._interval_s = _DEFAULT_INTERVAL_S
 
@@ -164,8 +168,9 @@ class DeviceFlowClient:
             raise DeviceCodeExpiredError("The code is void", hint="Run `ml-dash login` again")
         if problem == "access_denied":
             raise AuthorizationDeniedError("The login was refused")
+        shown = redacted(repr(problem), self.device_secret)
         raise TokenExchangeError(
-            f"The login service answered {problem!r} with status {reply.status_code}"
+            f"The login service answered {shown} with status {reply.status_code}"
         )
 
     def exchange_token(self, token: str) -> str:
@@ -187,9 +192,9 @@ class DeviceFlowClient:
                 f"The server {self.ml_dash_server_url} cannot be reached: {error}", cause=error
             ) from error
         if reply.status_code != httpx.codes.OK:
-            raise TokenExchangeError(_EXCHANGE.get(
-                reply.status_code,
-                f"The server answered {reply.status_code}: {reply.text[:200]}"))  # fmt: skip
+            said = redacted(reply.text, token)[:200]
+            other = f"The server answered {reply.status_code}: {said}"
+            raise TokenExchangeError(_EXCHANGE.get(reply.status_code, other))
         found = _object(reply).get("ml_dash_token")
         if not isinstance(found, str) or not found:
             raise TokenExchangeError("The server sent no token")
