@@ -94,7 +94,7 @@ def ensure(version: str) -> Release:
     tag = f"ml-dash-{version}-py{sys.version_info[0]}.{sys.version_info[1]}"
     folder = cache_dir() / tag
     with _locked(folder.with_suffix(folder.suffix + ".lock")):
-        if not (folder / "complete").exists():
+        if not _is_whole(folder):
             _install(version, folder)
     return Release(version, _python_of(folder))
 
@@ -111,8 +111,15 @@ def _python_of(folder: Path) -> Path:
     return folder / "env" / "bin" / "python"
 
 
+def _is_whole(folder: Path) -> bool:
+    """Return whether the environment was finished, and the Python it points to is still there."""
+    return (folder / "complete").exists() and _python_of(folder).exists()
+
+
 def _install(version: str, folder: Path) -> None:
-    _command([sys.executable, "-m", "venv", "--clear", str(folder / "env")], version)
+    # Not the environment that runs the tests: the cache outlives it.
+    base = getattr(sys, "_base_executable", sys.executable)
+    _command([base, "-m", "venv", "--clear", str(folder / "env")], version)
     pip = [str(_python_of(folder)), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     _command([*pip, "install", "--quiet", f"ml-dash=={version}", *REQUIREMENTS], version)
     (folder / "complete").write_text("made by tests/compat/old_release.py\n", encoding="utf-8")

@@ -134,13 +134,16 @@ def test_the_thread_survives(ship: Ship, store: RunStore, server: Loopback) -> N
     note = shipper.delivery.folder.path / "target.json"
     kept = note.read_bytes()
     note.write_bytes(b"{")
-    with pytest.raises(CorruptDataError, match="damaged"):
-        shipper.hand_over(20.0)
+    shipper.start()
+    server.wait_for(lambda: shipper.crashes > 0)
     assert shipper.is_running
     note.write_bytes(kept)
-    assert shipper.hand_over(20.0).pending == 0
-    assert shipper.report().crashes
-    assert messages(server) == lines(1)
+    server.wait_for(lambda: bool(server.runs) and messages(server) == lines(1))
+    with pytest.raises(CorruptDataError, match="damaged"):
+        shipper.telling.raise_deferred()
+    report = shipper.hand_over(20.0)
+    assert report.pending == 0
+    assert report.crashes
 
 
 def test_a_forked_child_has_no_thread_until_it_needs_one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 from ml_dash import Experiment
@@ -27,7 +28,11 @@ with opened.run as exp:
     exp.files("models").upload(str(model))
     exp.flush()
     client, run = exp._client, exp._experiment_id
-    [file] = exp.files().list()
+    # 0.6's `flush` does not wait for an upload that its threads have begun.
+    ends_s = time.monotonic() + 60
+    while not (files := exp.files().list()) and time.monotonic() < ends_s:
+        pass
+    [file] = files
     read = {
         "run": run,
         "params": exp.params.get(),

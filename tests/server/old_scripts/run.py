@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from ml_dash import Experiment
@@ -31,6 +32,10 @@ with run.run as exp:
     exp.files("models/deep").save_json({"a": [1, None]}, to="config.json")
     exp.files("gone").save_text("x", to="gone.txt")
     exp.flush()
+    # 0.6's `flush` does not wait for uploads that its threads have begun.
+    ends_s = time.monotonic() + 60
+    while len(exp.files.list()) < 3 and time.monotonic() < ends_s:
+        pass
 
     read = {"params": exp.params.get(flatten=True)}
     pose = exp.tracks("robot/pose")
