@@ -9,8 +9,8 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import deprecate
-from ml_dash._base.facts import about
 from ml_dash._base.policy import add_note, failure_of, handle_error, log_error, raise_first
+from ml_dash._described import Described
 from ml_dash._flushed import Flushed
 from ml_dash._metric_buffer import BufferManager, SummaryCache, is_refusal
 from ml_dash._record.codec import encode
@@ -178,8 +178,7 @@ class MetricBuilder(Flushed):
             raise InvalidValueError("A metric's name is empty", hint="Use None for the unnamed one")
         self._experiment = experiment
         self._name = name
-        self._definition: dict[str, Any] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._said = Described("metric", name)
         self._cache: SummaryCache | None = None
         self._session: object = _UNBOUND
         self._describe(description, tags, metadata)
@@ -187,17 +186,8 @@ class MetricBuilder(Flushed):
     def _describe(
         self, description: str | None, tags: list[str] | None, metadata: dict[str, Any] | None
     ) -> None:
-        given = {"description": description, "metadata": metadata,
-                 "tags": None if tags is None else _checked_tags(tags)}  # fmt: skip
-        for key, value in given.items():
-            if value is None:
-                continue
-            noted = self._definition.setdefault(key, value)
-            if noted != value and (key, str(value)) not in self._told:
-                self._told.add((key, str(value)))
-                told = about("describing a metric", metric=self._name, key=key)
-                _log.warning("The %s of metric %r stays %r as first given; %r is not taken", key,
-                             self._name, noted, value, extra=told)  # fmt: skip
+        if self._said.take(description, tags, metadata):
+            self._session = _UNBOUND  # the next point takes it to the store
 
     def log(self, **kwargs: Any) -> MetricBuilder:
         """Log one point; it is on disk when this returns.
@@ -250,7 +240,7 @@ class MetricBuilder(Flushed):
         experiment = self._experiment
         store = experiment._run_store_for_writing()
         self._times = experiment._times.thread
-        stream = store.metric_stream(self._name, self._definition)
+        stream = store.metric_stream(self._name, self._said.definition)
         if stream is None:
             return False
         self._store, self._stream = store, stream
@@ -375,9 +365,3 @@ def _check_window(start: int, limit: int) -> None:
         raise InvalidValueError(
             f"limit is {limit!r}", hint="Give 0 or more", context={"argument": "limit"}
         )
-
-
-def _checked_tags(tags: object) -> list[str]:
-    if isinstance(tags, (list, tuple)) and all(isinstance(tag, str) for tag in tags):
-        return list(tags)
-    raise InvalidValueError(f"tags is {tags!r}", hint="Give a list of texts")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ml_dash import _track_formats as formats
 from ml_dash._base import deprecate
 from ml_dash._base.facts import about
+from ml_dash._described import Described
 from ml_dash._flushed import Flushed
 from ml_dash._record import codec, flatten, jsonable
 from ml_dash._store.merging import Entry
@@ -49,17 +50,17 @@ class TracksManager:
 
         Args:
             topic: Any text; slashes group tracks.
-            description: What it records; a track has no place for it yet, as the log says.
-            tags: Likewise.
-            metadata: Likewise.
+            description: What it records. Noted with the next entry; what was said first stays.
+            tags: Words to find it by; as for ``description``.
+            metadata: Facts about it; as for ``description``.
 
         Raises:
-            InvalidValueError: the topic is empty or no text.
+            InvalidValueError: the topic is empty or no text, or the tags are no list of texts.
         """
         builder = self._builders.get(topic)
         if builder is None:
             builder = self._builders.setdefault(topic, TrackBuilder(self._experiment, topic))
-        builder._tell_not_stored(description=description, tags=tags, metadata=metadata)
+        builder._said.take(description, tags, metadata)
         return builder
 
     def flush(self) -> None:
@@ -102,19 +103,8 @@ class TrackBuilder(Flushed):
             )
         self._experiment = experiment
         self._topic = topic
-        self._told: set[str] = set()
-        self._tell_not_stored(description=description, tags=tags, metadata=metadata)
-
-    def _tell_not_stored(self, **said: Any) -> None:
-        """Log that a track has no place for what is said about it; 0.6 dropped it unseen."""
-        keys = [key for key, value in said.items() if value and key not in self._told]
-        if keys:
-            self._told.update(keys)
-            _log.warning(
-                "The %s of track %r is not stored: a track has its entries only; keep it in the "
-                "run's parameters or metadata", " and ".join(keys), self._topic,
-                extra=about("describing a track", track=self._topic, key=keys),
-            )  # fmt: skip
+        self._said = Described("track", topic)
+        self._said.take(description, tags, metadata)
 
     @deprecate.changes("TrackBuilder.append")
     def append(self, **kwargs: Any) -> TrackBuilder:
@@ -158,7 +148,7 @@ class TrackBuilder(Flushed):
             time = times.of_entry(given, refuse)
         head = b'{"timestamp":' + codec.encode(time)
         line = head + (b"," + line[1:] if fields else b"}")
-        store.write_track(self._topic, line, merged=experiment._merges_tracks)
+        store.write_track(self._topic, line, experiment._merges_tracks, **self._said.definition)
         return self
 
     def _tell_left_out(self, fields: dict[str, Any]) -> None:

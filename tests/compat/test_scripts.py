@@ -75,6 +75,11 @@ def as_0_7(name: str, old: dict[str, Any]) -> dict[str, Any]:
     if name == "misuse":
         # 0.6 forgets the protection; 0.7 notes it with the run.
         runs["alice/misuse/protected"]["experiment"]["write_protected"] = True
+    if name == "storage_direct":
+        # 0.6 drops what is first said about a metric after its first point; 0.7 keeps it.
+        assert "['m', ['g'], None," in old["stdout"][5]
+        old["stdout"][5] = old["stdout"][5].replace("None", "'late'", 1)
+        runs["alice/direct/run"]["counts"]["metrics/m"]["description"] = "late"
     if name == "late_0_6_27":
         # 0.6.27 adds the call time to every point; 0.7 only where the script gave a time.
         for held in runs.values():

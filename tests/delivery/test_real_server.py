@@ -15,6 +15,7 @@ from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.target import folder_of
 from ml_dash._delivery.verify import verify
+from ml_dash.client import RemoteClient
 from ml_dash.exceptions import DataLossWarning
 from tests.delivery.proxy import Proxy, passing
 from tests.server.running import RunningServer
@@ -124,3 +125,30 @@ def test_poison(real: RunningServer, proxy: Proxy, tmp_path: Path) -> None:
         (row,) = (row for row in verify(delivery) if row.stream == "logs")
     assert (row.here, row.there, row.same) == (999, 999, True)
     assert exp.delivery.rejected == 1
+
+
+def run_id_of(exp: Experiment, url: str) -> str:
+    """Return the run's id on the server."""
+    return folder_of(exp.folder, url).target.run_id
+
+
+@pytest.mark.parametrize("status", [503, 422])
+def test_what_is_said_about_a_track_arrives(
+    proxy: Proxy, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """Before its entries, once; where the server refuses it the entries arrive, and it is told."""
+    exp = Experiment(f"alice/vision/said-{status}", dash_url=proxy.url, dash_root=tmp_path,
+                     echo=False, error_mode="permissive")  # fmt: skip
+    said = {"description": "left arm", "tags": ["arm"], "metadata": {"hz": 30}}
+    proxy.fail(part="/tracks", status=status, when=b'"topic"', times=1)
+    with exp.run:
+        for number in range(3):
+            exp.tracks("arm", **said).append(x=number)  # type: ignore[arg-type]
+            exp.flush()
+        with RemoteClient(proxy.url, "alice") as client:
+            (track,) = client.list_tracks_or_raise(run_id_of(exp, proxy.url))
+    arrived = status == 503
+    assert track["totalEntries"] == 3
+    assert track["tags"] == (["arm"] if arrived else [])
+    assert (said.items() <= track.items()) == arrived
+    assert ("only its entries" in caplog.text) == (not arrived)

@@ -19,6 +19,7 @@ from ml_dash.exceptions import (
     StorageError,
     TrackNotFoundError,
 )
+from ml_dash.storage import LocalStorage
 
 
 @pytest.fixture
@@ -146,19 +147,25 @@ def test_a_damaged_line(exp: Experiment, caplog: pytest.LogCaptureFixture) -> No
     (exp.folder / "tracks" / "t" / "data.jsonl").write_bytes(b'{"timestamp":1.0,"x":1}\n')
 
 
-def test_what_is_said_about_a_track_is_not_lost_unseen(
-    exp: Experiment, caplog: pytest.LogCaptureFixture
+def test_what_is_said_about_a_track_is_kept(
+    exp: Experiment, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A track has no place for it: the log says what was not stored, and where to keep it."""
-    exp.tracks("a", description="left arm", tags=["arm"], metadata={"hz": 30}).append(x=1)
-    exp.tracks("a", description="left arm").append(x=1)
-    exp.tracks("b", description="", tags=[]).append(x=1)
-    exp.tracks("b", tags=["late"])
-    record, late = caplog.records
-    assert "tags of track 'b'" in late.getMessage()
-    assert (record.name, record.levelname) == ("ml_dash", "WARNING")
-    assert "description and tags and metadata of track 'a'" in record.getMessage()
-    assert "parameters" in record.getMessage()
+    """With its entries, whenever it is said; of each key what was said first stays."""
+    exp.tracks("a", description="left arm", tags=["arm"]).append(x=1)
+    exp.tracks("a", metadata={"hz": 30}, description="right arm").append(x=1)
+    exp.tracks("a", description="right arm")
+    exp.tracks("robot/b", tags=["late"]).append(x=1)
+    said = {"description": "left arm", "tags": ["arm"], "metadata": {"hz": 30}}
+    (told,) = caplog.records
+    assert "'left arm' as first given; 'right arm' is not taken" in told.getMessage()
+    exp.flush()
+    for row in LocalStorage(tmp_path).list_tracks("o", "p", "o/p/n"):
+        folder = tmp_path / "o/p/n/tracks" / row["topic"].replace("/", "_")
+        for found in (row, json.loads((folder / "metadata.json").read_text())):
+            kept = {key: found[key] for key in ("description", "tags", "metadata") if key in found}
+            assert kept == (said if row["topic"] == "a" else {"tags": ["late"]})
+    with pytest.raises(InvalidValueError, match="tags"):
+        exp.tracks("a", tags="arm")  # type: ignore[arg-type]
 
 
 def test_slices(exp: Experiment) -> None:

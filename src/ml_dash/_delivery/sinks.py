@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode
-from ml_dash._delivery.ports import Batch
-from ml_dash._delivery.verdicts import Verdict, attempt
+from ml_dash._delivery.ports import Batch, Facts
+from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict, attempt
 from ml_dash._record import codec
 from ml_dash._remote import documents, replies
 from ml_dash._remote.calls import encoded
@@ -18,8 +20,9 @@ from ml_dash._remote.records import RecordCalls, metric_route
 from ml_dash._remote.retry import RetryPolicy
 from ml_dash._remote.tracks import TrackCalls
 from ml_dash._remote.transport import Transport
-from ml_dash.exceptions import CorruptDataError
+from ml_dash.exceptions import CorruptDataError, MLDashError
 
+_log = logging.getLogger("ml_dash.delivery")
 _DATA: Final = b',"data":{'
 _DATA_BYTES: Final = len(_DATA) - 1
 _CREATED: Final = b',"createdAt":'
@@ -212,14 +215,31 @@ class TrackSink:
         self._server = server
         self._run_id = run_id
         self._topic = topic
+        self._described: Facts = {}
 
     def send(self, batch: Batch) -> Verdict:
-        """Send entries once."""
+        """Send entries once, and before the first ones what is said about the track."""
+        if batch.facts != self._described:
+            verdict = attempt(
+                lambda: self._server.create_track(self._run_id(), self._topic, **batch.facts)
+            )
+            if isinstance(verdict, (Retry, Halt)):
+                return verdict
+            if isinstance(verdict, Reject):
+                _tell_not_described(self._topic, verdict.error)
+            self._described = batch.facts
         return attempt(
             lambda: self._server.append_batch_to_track(
                 self._run_id(), self._topic, decoded(batch.lines), idempotency_key=batch.key
             )
         )
+
+
+def _tell_not_described(topic: str, error: MLDashError) -> None:
+    _log.warning(
+        "The server did not take what is said about track %r, only its entries: %s", topic, error,
+        extra=about("delivering a track", error, track=topic),
+    )  # fmt: skip
 
 
 class ParamSink:

@@ -108,7 +108,7 @@ class Streams:
     def _add_track(self, track: TrackStore) -> None:
         name = f"tracks/{track.topic}"
         if name not in self._lanes:
-            source = LineSource(track.data.path, "tracks", name)
+            source = LineSource(track.data.path, "tracks", name, partial(_facts, track))
             unmerged = LineSource(track.pending.path, "tracks", name)
             self.add(
                 source,
@@ -136,8 +136,8 @@ class Streams:
         self._lock = threading.Lock()
 
 
-def _facts(metric: MetricStore) -> dict[str, Any]:
-    return {name: value for name, value in metric.definition.items() if value}
+def _facts(described: MetricStore | TrackStore) -> dict[str, Any]:
+    return {name: value for name, value in described.definition.items() if value}
 
 
 def _changed_at(folder: os.PathLike[str]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from ml_dash._base.clock import stamp
 from ml_dash._base.facts import about
 from ml_dash._base.fork import reset_in_child
+from ml_dash._store.definitions import DESCRIBING, Definition, news, said
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Event, Journal
 from ml_dash._store.layout import METRICS, POINTS, SUMMARY
@@ -24,10 +25,6 @@ _log = logging.getLogger("ml_dash.store")
 _KIND = "metric"
 CHUNK_SIZE = 10_000
 """Points in a server's chunk; only reported, for 0.6 readers."""
-
-_DESCRIBING = ("description", "tags", "metadata")
-Definition = dict[str, Any]
-"""``description``, ``tags`` and ``metadata`` of a metric; each may be missing."""
 
 
 class MetricStore:
@@ -63,7 +60,7 @@ class MetricStore:
 
     def _take_up(self, found: dict[str, Any]) -> None:
         self._created_at = found.get("createdAt")
-        for key in _DESCRIBING:
+        for key in DESCRIBING:
             if found.get(key) is not None:
                 self.definition.setdefault(key, found[key])
         # The points say how many there are; ours noted up to where they were counted.
@@ -216,30 +213,49 @@ class MetricStores:
     def writer(self, name: str | None, definition: Definition | None = None) -> MetricStore:
         """Return a metric ready for writing, made at its first use.
 
+        Args:
+            name: The metric; None for the unnamed one.
+            definition: What is said about it; of each key what was said first stays.
+
         Raises:
-            OSError: its folder cannot be made.
+            OSError: its folder cannot be made, or what is said cannot be noted.
             PrefixError: its folder is a symbolic link.
         """
         name = None if name == UNNAMED else name
         store = self._open.get(name)
         if store is None:
             with self.lock:
-                store = self._open.get(name) or self._make(name, definition or {})
+                store = self._open.get(name) or self._make(name, definition)
+        elif news(definition, store.definition):
+            with self.lock:
+                key = UNNAMED if name is None else name
+                store.definition |= self._definition(self._noted_directory(key, definition))
         return store
 
-    def _make(self, name: str | None, definition: Definition) -> MetricStore:
-        given = {key: value for key, value in definition.items() if value is not None}
+    def _noted_directory(self, key: str, definition: Definition | None) -> str:
+        """Return the directory of a metric, with what it does not say itself in the journal."""
+        directory = self._names.choose(key)
+        if not news(definition, self._definition(directory)) and self._says(directory, key):
+            return directory
+        with self._journal.transaction() as add:
+            directory = self._names.choose(key)
+            new = news(definition, self._definition(directory))
+            if new or not self._says(directory, key):
+                add(_KIND, {"name": key, "directory": directory, **new})
+        return directory
+
+    def _says(self, directory: str, key: str) -> bool:
+        noted = self._definitions.get(directory)
+        return spells(directory, key) if noted is None else noted["name"] == key
+
+    def _definition(self, directory: str) -> Definition:
+        return said(self._definitions.get(directory, {}))
+
+    def _make(self, name: str | None, definition: Definition | None) -> MetricStore:
         key = UNNAMED if name is None else name
-        if given or not self._is_plain(key):
-            with self._journal.transaction() as add:
-                directory = self._names.choose(key)
-                event = {"name": key, "directory": directory, **given}
-                if self._definitions.get(directory, {}).items() < event.items():
-                    add(_KIND, event)
-                store = self._store(name, directory)
-        else:
-            store = self._store(name, key)
-        self._names.note(key, store.folder.relative_to(self.folder).as_posix())
+        directory = self._noted_directory(key, definition)
+        self._names.note(key, directory)
+        store = self._store(name, directory)
         try:
             store.open()
         except OSError as error:
@@ -251,12 +267,8 @@ class MetricStores:
         self._open[name] = store
         return store
 
-    def _is_plain(self, key: str) -> bool:
-        return self._names.choose(key) == key and spells(key, key)
-
     def _store(self, name: str | None, directory: str) -> MetricStore:
-        noted = self._definitions.get(directory, {})
-        definition: Definition = {k: noted[k] for k in _DESCRIBING if k in noted}
+        definition = self._definition(directory)
         return MetricStore(self.folder / directory, name, definition, self._durable)
 
     def reader(self, name: str | None) -> MetricStore:

@@ -28,7 +28,7 @@ from ml_dash._store.points import PointStream
 from ml_dash._store.status import Description, RunDocument
 from ml_dash._store.steps import Problem, Step
 from ml_dash._store.stream import Stream
-from ml_dash._store.tracks import MERGE_AT_BYTES, TrackStores
+from ml_dash._store.track_stores import MERGE_AT_BYTES, TrackStores
 from ml_dash._store.waiting import Waiting
 from ml_dash.exceptions import MLDashError
 
@@ -248,16 +248,17 @@ class RunStore:
             self._refuse("metrics", self.metrics.folder, error)
             return None
 
-    def write_track(self, topic: str, line: bytes, *, merged: bool) -> None:
+    def write_track(self, topic: str, line: bytes, merged: bool, **said: Any) -> None:
         """Accept one entry of a track; see :meth:`write`.
 
         Args:
             topic: The track.
             line: The whole entry.
             merged: Whether entries of equal time become one line; else each is its own.
+            **said: Its ``description``, ``tags`` and ``metadata``, as far as given.
         """
         try:
-            track = self.tracks.writer(topic)
+            track = self.tracks.writer(topic, said)
         except OSError as error:
             self._refuse("tracks", self.tracks.folder, error)
             return
@@ -343,8 +344,8 @@ class RunStore:
         if self._outage.count("refused") or self._strict:
             kept = (f"earlier records; {len(self._waiting)} wait in memory; this one and "
                     f"{self._outage.total('refused') - 1} before it are not kept")  # fmt: skip
-            handle_error(outage.write_error(cause, path, f"a record of {kind}", kept),
-                         f"logging {kind}", self.mode)  # fmt: skip
+            error = outage.write_error(cause, path, f"a record of {kind}", kept)
+            handle_error(error, f"logging {kind}", self.mode)
 
     def _write_gathered(self) -> None:
         """Write what gathered, on the flusher's thread; an error waits for the next call."""
@@ -364,19 +365,16 @@ class RunStore:
     def ledger(self) -> Ledger:
         """Return what became of everything that this process was given."""
         with self._waiting.lock:  # nothing is between memory and disk meanwhile
-            return self._account()
-
-    def _account(self) -> Ledger:
-        stored = {
-            "logs": self.logs.stream.appended,
-            "metrics": sum(metric.stream.appended for metric in self.metrics.written()),
-            "tracks": sum(t.pending.appended + t.data.appended for t in self.tracks.written()),
-            "params": self.params.stored,
-            "files": self.files.stored,
-        }
-        waiting, refused = self._waiting.counts, self._refused
-        streams = {k: StreamLedger(count, waiting[k], refused[k]) for k, count in stored.items()}
-        return Ledger(streams, min(self._lost, len(self._waiting)))
+            stored = {
+                "logs": self.logs.stream.appended,
+                "metrics": sum(metric.stream.appended for metric in self.metrics.written()),
+                "tracks": sum(t.pending.appended + t.data.appended for t in self.tracks.written()),
+                "params": self.params.stored,
+                "files": self.files.stored,
+            }
+            waiting, refused = self._waiting.counts, self._refused
+            streams = {k: StreamLedger(n, waiting[k], refused[k]) for k, n in stored.items()}
+            return Ledger(streams, min(self._lost, len(self._waiting)))
 
     @contextmanager
     def _typed(self, what: str, path: Path) -> Iterator[None]:

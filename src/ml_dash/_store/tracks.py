@@ -11,38 +11,33 @@ from __future__ import annotations
 import logging
 import math
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ml_dash._base.clock import stamp
 from ml_dash._base.facts import about
-from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_SH, flocked
 from ml_dash._record import codec
+from ml_dash._store.definitions import Definition
 from ml_dash._store.documents import Document
-from ml_dash._store.journal import Event, Journal
-from ml_dash._store.layout import PENDING, POINTS, SUMMARY, TRACKS
+from ml_dash._store.layout import PENDING, POINTS, SUMMARY
 from ml_dash._store.logs import decode_line, decode_lines, without_damaged
 from ml_dash._store.merging import REPLACED, Entry, merge_entries
-from ml_dash._store.metrics import noted_name
-from ml_dash._store.names import Names, decode, encode, spells
 from ml_dash._store.stream import Stream
-from ml_dash.exceptions import TrackNotFoundError
 
 _log = logging.getLogger("ml_dash.store")
-_KIND = "track"
 _MARK = b'{"merge":'
-MERGE_AT_BYTES = 1 << 20
-"""Size of the pending entries at which an append merges them: bounds memory and waiting time."""
 
 
 class TrackStore:
     """One track of a run."""
 
-    def __init__(self, folder: Path, topic: str, durable: bool) -> None:
+    def __init__(
+        self, folder: Path, topic: str, durable: bool, definition: Definition | None = None
+    ) -> None:
         self.topic = topic
+        self.definition = definition or {}
         self.folder = folder
         self.pending = Stream(folder / PENDING, durable=durable)
         self.data = Stream(folder / POINTS, durable=durable)
@@ -159,6 +154,7 @@ class TrackStore:
                 "firstTimestamp": first,
                 "lastTimestamp": last,
                 "createdAt": (found or {}).get("createdAt") or stamp(),
+                **self.definition,
                 "counted": {"bytes": size, "entries": total},
             }
         )
@@ -260,106 +256,8 @@ class TrackStore:
             "lastTimestamp": max(times, default=None),
             "columns": sorted({key for entry in entries for key in entry} - {"timestamp"}),
             "createdAt": self._document.read_or_empty().get("createdAt"),
+            **self.definition,
         }
-
-
-class TrackStores:
-    """All tracks of a run, by topic."""
-
-    def __init__(self, folder: Path, journal: Journal, *, durable: bool = False) -> None:
-        self.folder = folder / TRACKS
-        self._journal = journal
-        self._durable = durable
-        self._open: dict[str, TrackStore] = {}
-        self.lock = threading.Lock()
-        self._topics: dict[str, str] = {}
-        self._names = Names(self.folder, self._owner_of, legacy=_legacy_directory)
-        journal.on(_KIND, self._fold)
-        reset_in_child(self)
-
-    def _fold(self, event: Event) -> None:
-        self._topics[event["directory"]] = event["topic"]
-
-    def _owner_of(self, directory: str) -> str | None:
-        return self._topics.get(directory) or noted_name(self.folder / directory / SUMMARY, "topic")
-
-    def writer(self, topic: str) -> TrackStore:
-        """Return a track ready for writing, made at its first use.
-
-        Raises:
-            OSError: its folder cannot be made.
-            PrefixError: its folder is a symbolic link.
-        """
-        store = self._open.get(topic)
-        if store is None:
-            with self.lock:
-                store = self._open.get(topic) or self._make(topic)
-        return store
-
-    def _make(self, topic: str) -> TrackStore:
-        directory = self._names.choose(topic)
-        if not spells(directory, topic) and self._topics.get(directory) != topic:
-            with self._journal.transaction() as add:
-                directory = self._names.choose(topic)
-                add(_KIND, {"topic": topic, "directory": directory})
-        self._names.note(topic, directory)
-        store = TrackStore(self.folder / directory, topic, self._durable)
-        try:
-            store.open()
-        except OSError as error:
-            # The entries themselves may still be held in memory; a merge makes up for it.
-            _log.warning(
-                "Could not prepare %s yet: %s", store.folder, error,
-                extra=about("preparing a track", error, path=store.folder),
-            )  # fmt: skip
-        self._open[topic] = store
-        return store
-
-    def reader(self, topic: str) -> TrackStore:
-        """Return a track for reading.
-
-        Raises:
-            TrackNotFoundError: the run has no such track.
-            OSError: the run cannot be read.
-        """
-        store = self._open.get(topic)
-        if store is None:
-            self._journal.refresh()
-            directory = self._names.find(topic)
-            if directory is None:
-                raise TrackNotFoundError(
-                    f"The run in {self.folder.parent} has no track {topic!r}",
-                    context={"path": str(self.folder), "topic": topic},
-                )
-            store = TrackStore(self.folder / directory, topic, self._durable)
-        return store
-
-    def readers(self) -> list[TrackStore]:
-        """Return all tracks of the run for reading, sorted by directory.
-
-        Raises:
-            OSError: the run cannot be read.
-        """
-        self._journal.refresh()
-        stores = []
-        for directory in self._names.directories():
-            topic = self._owner_of(directory) or decode(directory)
-            stores.append(
-                self._open.get(topic) or TrackStore(self.folder / directory, topic, self._durable)
-            )
-        return stores
-
-    def reset_after_fork(self) -> None:
-        """Give a forked child a lock of its own."""
-        self.lock = threading.Lock()
-
-    def written(self) -> list[TrackStore]:
-        """Return the tracks that this process has written to."""
-        return list(self._open.values())
-
-
-def _legacy_directory(topic: str) -> str:
-    return encode(topic.replace("/", "_"))
 
 
 def _read(fd: int, size: int) -> list[bytes]:

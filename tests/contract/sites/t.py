@@ -15,7 +15,10 @@ SITES: dict[str, Site] = {
         f"{FLAGS}test_old_with_one_warning",
         f"{TRACKS}test_times_that_are_no_numbers_come_last",
     ),
-    "T02": Test(f"{TRACK}test_what_is_said_about_a_track_is_not_lost_unseen"),
+    "T02": Test(
+        f"{TRACK}test_what_is_said_about_a_track_is_kept",
+        "tests/delivery/test_real_server.py::test_what_is_said_about_a_track_arrives",
+    ),
     "T03": Test(
         "tests/contract/test_modes.py::test_flush_raises_in_strict_mode",
         "tests/contract/test_modes.py::test_flush_that_cannot_write_says_how_much_waits",

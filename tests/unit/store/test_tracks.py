@@ -11,7 +11,8 @@ import pytest
 
 from ml_dash._store.journal import Journal
 from ml_dash._store.merging import merge_entries
-from ml_dash._store.tracks import TrackStore, TrackStores
+from ml_dash._store.track_stores import TrackStores
+from ml_dash._store.tracks import TrackStore
 
 LINES = [
     b'{"timestamp":3.0,"x":3}',
