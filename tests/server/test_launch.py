@@ -12,6 +12,7 @@ from tests.server.live import experiment_of
 from tests.server.programs import Program, program, run
 
 NEXT_STARTS = "New token"
+NOTHING_STORED = "0 files, 0 bytes: 0 missing, 0 wrong, 0 to be collected\n"
 
 
 def client_of(server: Program, token: str | None) -> httpx.Client:
@@ -29,10 +30,12 @@ def test_the_first_start_shows_a_token_that_works_and_later_ones_none(tmp_path: 
             assert admin.get("/api/me").json()["admin"] is True
             run_path = experiment_of(admin, "lab/vision/run-1")
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(30) == -signal.SIGTERM  # after it has ended by itself
+        assert server.process.wait(30) == 0
     assert "The server has ended" in (tmp_path / "data.log").read_text()
     with program(data, last_line=NEXT_STARTS) as server:
         assert token not in server.told
+        found = run("check", "--data", str(data))
+        assert (found.returncode, found.stdout) == (0, NOTHING_STORED)
         words = ("--data", str(data), "token")
         made = run(*words, "create", "laptop", "--user", "bob", "--role", "reader", "--days", "3")
         bob = made.stdout.strip()
@@ -85,4 +88,4 @@ def test_several_processes_serve_one_database(tmp_path: Path) -> None:
             each.join()
         assert sorted(starts) == list(range(0, 200, 5))
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(40)
+        assert server.process.wait(40) == 0

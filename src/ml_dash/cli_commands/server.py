@@ -33,6 +33,26 @@ Every option is also a variable ML_DASH_SERVER_..., as in ML_DASH_SERVER_PORT=80
 are in docs/server.md."""
 
 
+def _remember(context: click.Context, option: click.Parameter, value: object) -> None:
+    if value is not None:
+        context.meta[_META] = {**context.meta.get(_META, {}), str(option.name): value}
+
+
+def _place(function: F) -> F:
+    """Let a command say where the data is, as the group does, also behind its own name."""
+    for add in (
+        click.option("--files", expose_value=False, callback=_remember,
+                     help="Folder or s3://bucket/prefix of the bytes of files."),
+        click.option("--database", expose_value=False, callback=_remember,
+                     help="postgresql+psycopg://... instead of SQLite in the folder."),
+        click.option("--data", expose_value=False, callback=_remember,
+                     type=click.Path(file_okay=False, path_type=Path),
+                     help="Folder of everything.  [default: ml-dash-data]"),
+    ):  # fmt: skip
+        function = add(function)
+    return function
+
+
 @click.group("server", invoke_without_command=True, epilog=_PRODUCTION)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 is a free one.  [3000]")
@@ -69,6 +89,7 @@ def token() -> None:
 @click.option("--role", type=click.Choice(["reader", "writer", "admin"]), default="admin",
               show_default=True, help="The most that it allows.")  # fmt: skip
 @click.option("--days", type=click.IntRange(1, 36500), help="How long it is valid.  [for ever]")
+@_place
 @click.pass_context
 def create(
     context: click.Context, name: str, user: str | None, role: str, days: int | None
@@ -90,6 +111,7 @@ def create(
 
 
 @token.command("list")
+@_place
 @click.pass_context
 def list_tokens(context: click.Context) -> None:
     """List tokens by id; not what they are, which nobody knows."""
@@ -109,6 +131,7 @@ def list_tokens(context: click.Context) -> None:
 
 @token.command("revoke")
 @click.argument("token_id", metavar="ID", type=int)
+@_place
 @click.pass_context
 def revoke(context: click.Context, token_id: int) -> None:
     """Make the token ID invalid from now on."""
@@ -129,6 +152,7 @@ def revoke(context: click.Context, token_id: int) -> None:
 @click.argument("namespace")
 @click.argument("user")
 @click.argument("role", type=click.Choice(["reader", "writer", "admin"]))
+@_place
 @click.pass_context
 def member(context: click.Context, namespace: str, user: str, role: str) -> None:
     """Let USER be a ROLE of NAMESPACE; both are made if need be."""
@@ -149,6 +173,7 @@ def member(context: click.Context, namespace: str, user: str, role: str) -> None
 
 @command.command("backup")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_place
 @click.pass_context
 def backup(context: click.Context, folder: Path) -> None:
     """Copy all data to FOLDER while the server runs; again brings the copy up to date."""
@@ -162,6 +187,7 @@ def backup(context: click.Context, folder: Path) -> None:
 
 @command.command("restore")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_place
 @click.pass_context
 def restore(context: click.Context, folder: Path) -> None:
     """Make the data of a server that has none from the backup in FOLDER."""
@@ -174,6 +200,7 @@ def restore(context: click.Context, folder: Path) -> None:
 
 @command.command("check")
 @click.option("--read-bytes", is_flag=True, help="Also read all files and compare their SHA-256.")
+@_place
 @click.pass_context
 def check(context: click.Context, read_bytes: bool) -> int:
     """Tell whether the database is whole and all files that it knows are there.

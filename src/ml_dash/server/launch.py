@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -78,7 +80,27 @@ def serve(settings: ServerSettings, say: Say) -> None:
 
         Multiprocess(config, sockets=[listening]).run()
     else:
-        uvicorn.Server(config).run(sockets=[listening])
+        with _ended_by_sigterm():
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+class _ToldToEnd(BaseException):
+    """SIGTERM came, before uvicorn listened to signals or after it has ended in peace."""
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM be a success: uvicorn ends in peace, and then raises the signal again."""
+
+    def end(*_: object) -> None:
+        raise _ToldToEnd
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with suppress(_ToldToEnd):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def first_token(database: Database, admin: str) -> str | None:
@@ -111,7 +133,7 @@ def greeting(
     if token is None:
         return [*lines, "",
                 f"Log in     ml-dash login --dash-url {shown} --auth-url {shown}",
-                f"New token  ml-dash server --data {settings.data} token create NAME"]  # fmt: skip
+                f"New token  ml-dash server token create NAME --data {settings.data}"]  # fmt: skip
     return [
         *lines, "",
         f"The user {settings.admin!r} may do everything. Its token is shown this once:",
