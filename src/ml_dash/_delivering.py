@@ -184,8 +184,9 @@ class Courier:
         if self._shipper is None:
             return self.report()
         patience_s = self._settings.close_timeout_s if timeout_s is None else timeout_s
-        report = self._shipper.hand_over(patience_s)
-        if not report.pending:
+        done = self._shipper.hand_over(patience_s)
+        report = self._shipper.report()
+        if done or not report.pending:
             return report
         error = self._late(report, f"within {patience_s:g} s")
         if timeout_s is not None and not report.halted:

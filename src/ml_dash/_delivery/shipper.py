@@ -118,12 +118,18 @@ class Shipper:
         self,
         timeout_s: float,
         seen: Callable[[DeliveryReport], object] = lambda _report: None,
-    ) -> DeliveryReport:
+    ) -> bool:
         """Wait until everything accepted before this call is dealt with, or cannot be now.
+
+        What other threads add meanwhile is not waited for: the account may show it as waiting
+        though all that this call is about has arrived.
 
         Args:
             timeout_s: How long to wait at most, in seconds.
             seen: Called with the account every now and then.
+
+        Returns:
+            Whether it is dealt with.
 
         Raises:
             MLDashError: in STRICT mode, what the delivery thread has met.
@@ -138,14 +144,14 @@ class Shipper:
             report = self.report()
             seen(report)
             if self.delivery.reached(goal):
-                return report
+                return True
             if self._served >= asked:
                 self.telling.raise_deferred()
                 if report.halted:
-                    return report
+                    return False
             left_s = ends_s - time.monotonic()
             if left_s <= 0:
-                return report
+                return False
             with self._round_over:
                 self._round_over.wait(min(left_s, self._poll_s))
 
