@@ -141,20 +141,23 @@ class Telling:
         )  # fmt: skip
 
     def _tell(self, error: MLDashError, level: int | None = None) -> None:
-        if self._on_error is not None:
-            said = error
-            failed = failure_of(lambda: self._on_error and self._on_error(said))
-            if failed is not None:
-                log_error(failed, "calling on_delivery_error", logger=_log.name)
         if self._mode is ErrorHandlingMode.STRICT:
             log_error(error, _WHAT, level or logging.ERROR, logger=_log.name)
             self.deferred = self.deferred or error
             self.on_deferred()
-            return
-        # A warning may be turned into an error: that must not end the thread.
-        failed = failure_of(lambda: self._by_mode(error, level))
-        if failed is not None:
-            log_error(failed, _WHAT, logger=_log.name)
+        else:
+            # A warning may be turned into an error: that must not end the thread.
+            failed = failure_of(lambda: self._by_mode(error, level))
+            if failed is not None:
+                log_error(failed, _WHAT, logger=_log.name)
+        # Last: whoever hears of it finds it logged, and in STRICT mode raised by the next call.
+        self._call_back(error)
+
+    def _call_back(self, error: MLDashError) -> None:
+        if self._on_error is not None:
+            failed = failure_of(lambda: self._on_error and self._on_error(error))
+            if failed is not None:
+                log_error(failed, "calling on_delivery_error", logger=_log.name)
 
     def _by_mode(self, error: MLDashError, level: int | None) -> None:
         if isinstance(error, (RecoverableError, DataLossError)) and level is None:
