@@ -19,7 +19,7 @@ from ml_dash._store.file_intake import FileIntake, Fill
 from ml_dash._store.journal import Journal
 from ml_dash._store.outage import write_error
 from ml_dash._store.places import checked_destination, checked_place, is_below
-from ml_dash._store.reading import hint_to_read
+from ml_dash._store.reading import hint_to_read, needs_type
 from ml_dash.exceptions import (
     ExperimentFileNotFoundError,
     FileReadError,
@@ -154,9 +154,9 @@ class FileStore:
             kind = record["contentType"] or mimetypes.guess_type(named)[0]
             record["contentType"] = kind or "application/octet-stream"
             self._intake.take(record, fill)
-        except MLDashError:
-            raise
         except OSError as error:
+            if not needs_type(error):
+                raise
             what = f"{origin} as {shown}" if origin else shown
             raise FileUploadError(
                 f"Cannot store {what}: {error.strerror or error}",
@@ -316,9 +316,9 @@ class FileStore:
                 record = {**known, **changes}
                 self.index.change(add, record)
                 self.index.write_snapshot(due=True)
-        except MLDashError:
-            raise
         except OSError as error:
+            if not needs_type(error):
+                raise
             what, kept = f"the record of file {file_id}", "all files and their records"
             raise write_error(error, self._journal.path, what, kept) from error
         return own_copy(record)

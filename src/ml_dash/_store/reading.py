@@ -29,6 +29,14 @@ def reading(path: Path) -> Iterator[None]:
         ) from error  # fmt: skip
 
 
+def needs_type(error: OSError) -> bool:
+    """Tell whether an error of a write has no type of its own yet.
+
+    What a write met while it read something on the way is typed as what was being done.
+    """
+    return not isinstance(error, MLDashError) or isinstance(error, FileReadError)
+
+
 def hint_to_read(error: OSError) -> str:
     """Say what to do about a refused read, which is not tried again by itself."""
     return f"{hint_for(error).partition(';')[0]}; then call this again"
