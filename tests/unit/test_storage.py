@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
-from ml_dash import LocalStorage
+from ml_dash import Experiment, LocalStorage
 from ml_dash.exceptions import (
     CorruptDataError,
+    FileReadError,
     InvalidValueError,
     LocalWriteError,
     MetricNotFoundError,
@@ -158,3 +160,40 @@ def test_flush(storage: LocalStorage) -> None:
     run.write_track("t", b'{"timestamp":1}', merged=True)
     storage.flush()
     assert (run.folder / "tracks/t/data.jsonl").read_bytes() == b'{"timestamp":1}\n'
+
+
+UNREADABLE = {
+    "metrics/m/data.jsonl": ("read_metric_data_or_raise", "list_metrics_or_raise"),
+    "metrics/m/metadata.json": ("get_metric_stats", "list_metrics_or_raise"),
+    "tracks/t/data.jsonl": ("read_track_data_or_raise", "list_tracks_or_raise"),
+    ".ml-dash/journal.jsonl": ("read_parameters_or_raise", "list_tracks_or_raise"),
+}
+NAMED = {"read_metric_data_or_raise": "m", "get_metric_stats": "m", "read_track_data_or_raise": "t"}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_there_and_cannot_be_read_is_typed(storage: LocalStorage, name: str) -> None:
+    """The error names the file; old clauses for OSError catch it."""
+    with Experiment(RUN[2], dash_root=storage.root_path, echo=False).run as exp:
+        exp.metrics("m").log(x=1)
+        exp.tracks("t").append(x=1)
+        exp.params.set(lr=1)
+    path = storage.root_path / RUN[2] / name
+    path.rename(path.with_suffix(".kept"))
+    path.mkdir()
+    for method in UNREADABLE[name]:
+        which = [NAMED[method]] if method in NAMED else []
+        with pytest.raises(FileReadError, match="Is a directory") as caught:
+            getattr(storage, method)(*RUN, *which)
+        assert str(path) in str(caught.value)
+        assert isinstance(caught.value, OSError)
+        assert caught.value.errno == errno.EISDIR
+
+
+def test_a_folder_of_metrics_that_cannot_be_listed(storage: LocalStorage) -> None:
+    """It is an error: 0.6 showed what it could read, and nothing of the rest."""
+    loop = storage.run_path(RUN[2]) / "metrics"
+    loop.rmdir() if loop.is_dir() else loop.unlink(missing_ok=True)
+    loop.symlink_to(loop)
+    with pytest.raises(FileReadError, match="symbolic links"):
+        storage.list_metrics_or_raise(*RUN)

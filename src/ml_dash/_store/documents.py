@@ -12,6 +12,7 @@ from ml_dash._base import fsio
 from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash._store.descriptors import SHARED
+from ml_dash._store.reading import reading
 from ml_dash.exceptions import CorruptDataError
 
 _log = logging.getLogger("ml_dash.store")
@@ -42,10 +43,10 @@ class Document:
 
         Raises:
             CorruptDataError: it is not a JSON object.
-            OSError: it cannot be read.
+            FileReadError: it cannot be read.
         """
         try:
-            with open(self.path, "rb") as file:
+            with reading(self.path), open(self.path, "rb") as file:
                 data = file.read()
         except FileNotFoundError:
             return None

@@ -17,8 +17,9 @@ from ml_dash._store import blobs
 from ml_dash._store.file_index import FileIndex, Record, own_copy
 from ml_dash._store.file_intake import FileIntake, Fill
 from ml_dash._store.journal import Journal
-from ml_dash._store.outage import hint_for, write_error
+from ml_dash._store.outage import write_error
 from ml_dash._store.places import checked_destination, checked_place, is_below
+from ml_dash._store.reading import hint_to_read, needs_type
 from ml_dash.exceptions import (
     ExperimentFileNotFoundError,
     FileReadError,
@@ -153,15 +154,15 @@ class FileStore:
             kind = record["contentType"] or mimetypes.guess_type(named)[0]
             record["contentType"] = kind or "application/octet-stream"
             self._intake.take(record, fill)
-        except MLDashError:
-            raise
         except OSError as error:
+            if not needs_type(error):
+                raise
             what = f"{origin} as {shown}" if origin else shown
             raise FileUploadError(
                 f"Cannot store {what}: {error.strerror or error}",
                 kept=f"{'the source is untouched, and so are ' if origin else ''}"
                 "the files stored before",
-                hint=_hint_for(error),
+                hint=hint_to_read(error),
                 context={"path": str(origin or shown), "errno": error.errno},
                 cause=error,
             ) from error
@@ -315,9 +316,9 @@ class FileStore:
                 record = {**known, **changes}
                 self.index.change(add, record)
                 self.index.write_snapshot(due=True)
-        except MLDashError:
-            raise
         except OSError as error:
+            if not needs_type(error):
+                raise
             what, kept = f"the record of file {file_id}", "all files and their records"
             raise write_error(error, self._journal.path, what, kept) from error
         return own_copy(record)
@@ -366,10 +367,5 @@ def _reading(what: str, kept: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise FileReadError(
-            f"Cannot {what}: {error.strerror or error}", kept=kept, hint=_hint_for(error),
+            f"Cannot {what}: {error.strerror or error}", kept=kept, hint=hint_to_read(error),
             context={"errno": error.errno}, cause=error) from error  # fmt: skip
-
-
-def _hint_for(error: OSError) -> str:
-    # What is said for records: they are written by themselves later; a file is not.
-    return f"{hint_for(error).partition(';')[0]}; then call this again"

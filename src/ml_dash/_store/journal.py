@@ -18,6 +18,7 @@ from typing import Any
 from ml_dash._base.clock import stamp
 from ml_dash._base.facts import about
 from ml_dash._record import codec
+from ml_dash._store.reading import reading
 from ml_dash._store.stream import Stream
 
 _log = logging.getLogger("ml_dash.store")
@@ -64,9 +65,9 @@ class Journal(Stream):
         """Fold what was added since, without writing or locking.
 
         Raises:
-            OSError: the journal exists and cannot be read.
+            FileReadError: the journal exists and cannot be read.
         """
-        with self.lock:
+        with self.lock, reading(self.path):
             try:
                 fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from ml_dash._store.reading import reading
 from ml_dash.exceptions import PrefixError
 
 _MAX_DIRECTORY_BYTES = 240
@@ -132,12 +133,17 @@ class Names:
         self._taken[_fold(directory)] = directory
 
     def directories(self) -> list[str]:
-        """List all directories of this kind that hold data, nested ones of 0.6 included."""
+        """List all directories of this kind that hold data, nested ones of 0.6 included.
+
+        Raises:
+            FileReadError: one cannot be looked into; nothing is left out unseen.
+        """
         found = []
-        for parent, folders, files in os.walk(self.folder):
-            folders.sort()
-            if {"data.jsonl", "metadata.json", ".pending.jsonl"} & set(files):
-                found.append(os.path.relpath(parent, self.folder))
+        with reading(self.folder):
+            for parent, folders, files in os.walk(self.folder, onerror=_raise_unless_missing):
+                folders.sort()
+                if {"data.jsonl", "metadata.json", ".pending.jsonl"} & set(files):
+                    found.append(os.path.relpath(parent, self.folder))
         return [entry for entry in found if entry != "."]
 
     def _candidates(self, name: str) -> Iterator[str]:
@@ -169,6 +175,11 @@ class Names:
             self._scanned = True
             for entry in os.listdir(self.folder):
                 self._taken.setdefault(_fold(entry), entry)
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _stays_inside(name: str) -> bool:

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from ml_dash._base.facts import about
-from ml_dash.exceptions import LocalWriteError, ShutdownIncompleteError
+from ml_dash.exceptions import LocalWriteError, MLDashError, ShutdownIncompleteError
 
 _log = logging.getLogger("ml_dash.store")
 
@@ -35,7 +35,7 @@ def hint_for(error: OSError) -> str:
 
 def write_error(error: OSError, path: Path, what: str, kept: str) -> LocalWriteError:
     """Make the typed error for a refused write."""
-    reason = error.strerror or str(error)
+    reason = error.message if isinstance(error, MLDashError) else error.strerror or str(error)
     return LocalWriteError(
         f"Cannot write {what} to {path}: {reason}",
         context={"path": str(path), "errno": error.errno, "operation": what},

@@ -25,12 +25,12 @@ from ml_dash._store.logs import LogStore
 from ml_dash._store.metrics import MetricStores
 from ml_dash._store.params import ParamStore
 from ml_dash._store.points import PointStream
+from ml_dash._store.reading import needs_type
 from ml_dash._store.status import Description, RunDocument
 from ml_dash._store.steps import Problem, Step
 from ml_dash._store.stream import Stream
 from ml_dash._store.track_stores import MERGE_AT_BYTES, TrackStores
 from ml_dash._store.waiting import Waiting
-from ml_dash.exceptions import MLDashError
 
 _LOCK_PATIENCE_S = 0.05
 _log = logging.getLogger("ml_dash.store")
@@ -350,7 +350,7 @@ class RunStore:
     def _write_gathered(self) -> None:
         """Write what gathered, on the flusher's thread; an error waits for the next call."""
         problem = failure_of(partial(self._drain, now=True))
-        if isinstance(problem, OSError) and not isinstance(problem, MLDashError):
+        if isinstance(problem, OSError) and needs_type(problem):
             waits = str(self._waiting)
             problem = outage.write_error(problem, self.folder, "gathered records", waits)
         self._deferred = problem or self._deferred

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ml_dash._base.facts import about
 from ml_dash._store.outage import write_error
+from ml_dash._store.reading import needs_type
 from ml_dash.exceptions import LocalWriteError, MLDashError
 
 _log = logging.getLogger("ml_dash.store")
@@ -24,10 +25,11 @@ def tried(steps: Iterable[Step], folder: Path, kept: str) -> list[Problem]:
     for what, step in steps:
         try:
             step()
+        except OSError as error:
+            typed = write_error(error, folder, what, kept) if needs_type(error) else error
+            met.append((typed, f"writing {what}"))
         except MLDashError as error:
             met.append((error, f"writing {what}"))
-        except OSError as error:
-            met.append((write_error(error, folder, what, kept), f"writing {what}"))
     return met
 
 

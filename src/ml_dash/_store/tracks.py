@@ -24,6 +24,7 @@ from ml_dash._store.documents import Document
 from ml_dash._store.layout import PENDING, POINTS, SUMMARY
 from ml_dash._store.logs import decode_line, decode_lines, without_damaged
 from ml_dash._store.merging import REPLACED, Entry, merge_entries
+from ml_dash._store.reading import reading
 from ml_dash._store.stream import Stream
 
 _log = logging.getLogger("ml_dash.store")
@@ -195,11 +196,12 @@ class TrackStore:
     def _look(self) -> tuple[int, list[bytes]]:
         """Return the size of the merged data and the pending lines, as of one moment."""
         try:
-            fd = os.open(self.pending.path, os.O_RDONLY | os.O_CLOEXEC)
+            with reading(self.pending.path):
+                fd = os.open(self.pending.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return _size(self.data.path), []
         try:
-            with flocked(fd, LOCK_SH):
+            with reading(self.pending.path), flocked(fd, LOCK_SH):
                 return _size(self.data.path), _read(fd, os.fstat(fd).st_size)
         finally:
             os.close(fd)
@@ -207,7 +209,7 @@ class TrackStore:
     def _lines(self, start: int, end: int) -> Iterator[bytes]:
         if end <= start:
             return
-        with open(self.data.path, "rb") as file:
+        with reading(self.data.path), open(self.data.path, "rb") as file:
             file.seek(start)
             position = start
             for line in file:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_dash._store.reading import reading
+
 _CHUNK_BYTES = 1 << 18
 
 
@@ -49,8 +51,12 @@ class Window:
         """Take note of what was appended since the last look.
 
         Raises:
-            OSError: the file cannot be read.
+            FileReadError: the file cannot be read.
         """
+        with reading(self.path):
+            self._look()
+
+    def _look(self) -> None:
         try:
             file = open(self.path, "rb")  # noqa: SIM115 - closed below, the miss is handled here
         except FileNotFoundError:
@@ -120,7 +126,7 @@ class Window:
             chunks = chunks[first:last]
         if not chunks:
             return
-        with open(self.path, "rb") as file:
+        with reading(self.path), open(self.path, "rb") as file:
             for chunk in chunks:
                 data = os.pread(file.fileno(), chunk.end - chunk.start, chunk.start)
                 for line in data.split(b"\n"):
@@ -143,7 +149,7 @@ class Window:
         if not self._chunks:
             return b""
         chunk = self._chunks[-1]
-        with open(self.path, "rb") as file:
+        with reading(self.path), open(self.path, "rb") as file:
             data = os.pread(file.fileno(), chunk.end - chunk.start, chunk.start)
         return data.rstrip(b"\n").rpartition(b"\n")[2]
 
@@ -151,5 +157,5 @@ class Window:
         """Return the first whole line, or nothing for an empty file."""
         if not self._chunks:
             return b""
-        with open(self.path, "rb") as file:
+        with reading(self.path), open(self.path, "rb") as file:
             return file.readline().rstrip(b"\n")

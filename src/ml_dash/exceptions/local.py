@@ -251,9 +251,9 @@ class FileUploadError(DataLossError, FileAccessError):
 
 
 class FileReadError(RecoverableError, FileAccessError):
-    """A stored file, or the index of files, could not be examined.
+    """A file of a run, or the list of its stored files, could not be read.
 
-    Kept: the stored files.
+    Kept: the files, as they were.
     Remedy: give this process the right to read there.
     Says: Cannot make the folder out for downloads: Permission denied.
     """
