@@ -20,6 +20,7 @@ SHIPPER = "tests/delivery/test_shipper.py::"
 VALUES = "tests/durability/test_values.py::"
 
 _ANSWERS = "tests/delivery/test_answers.py::"
+_DISTANT = "tests/delivery/test_distance.py::"
 _LOST = f"{ENDS}test_nothing_is_lost"
 _SHARED = f"{PROCESSES}test_several_writers_lose_nothing"
 _MISSING = f"{VALUES}test_only_the_refused_value_is_missing"
@@ -101,13 +102,15 @@ LOSSES: dict[str, Loss] = {
         f"{EXPERIMENT}test_no_token_at_the_start",
         f"{EXPERIMENT}test_permissive_goes_on_without_a_server",
     ),
-    "C.2 50 ms and 100 ms": Later("issue 5: nothing is lost with 100 ms added to each request"),
-    "C.2 200 ms": Later("issue 5: nothing is lost with 200 ms added to each request"),
-    "C.2 300 ms": Later("issue 5: nothing is lost with 300 ms added to each request"),
-    "C.2 100 ms, 5 metrics": Later("issue 5: nothing is lost with five metrics and 100 ms"),
-    "C.2 a file that takes 8 s": Later("issue 5: records do not wait for a slow file"),
+    "C.2 50 ms and 100 ms": Test(f"{_DISTANT}test_a_distant_server_gets_all"),
+    "C.2 200 ms": Test(f"{_DISTANT}test_a_distant_server_gets_all"),
+    "C.2 300 ms": Test(f"{_DISTANT}test_a_distant_server_gets_all"),
+    "C.2 100 ms, 5 metrics": Test(f"{_DISTANT}test_five_metrics_from_afar"),
+    "C.2 a file that takes 8 s": Test(f"{_DISTANT}test_a_slow_file_loses_nothing"),
     "C.2 unbuffered calls while it hangs": Test(f"{EXPERIMENT}test_the_script_is_not_held_up"),
-    "C.2 Ctrl-C during a hanging close": Later("issue 5: Ctrl-C ends a close that hangs, told"),
+    "C.2 Ctrl-C during a hanging close": Test(
+        f"{_DISTANT}test_ctrl_c_while_a_close_hangs_loses_nothing"
+    ),
     "C.2 flush() with a batch in flight": Test(f"{SHIPPER}test_handing_over_waits"),
     # -- special values
     "C.3 NaN and the infinities": Case(_MISSING, "NaN", "+Inf", "-Inf", "numpy float64 NaN"),

@@ -71,6 +71,7 @@ class Loopback(ThreadingHTTPServer):
         self.token = TOKEN
         self.honours_keys = True
         self.takes_gzip = False
+        self.distance_s = 0.0
         self.body_bytes = 0
         self.connections: list[socket.socket] = []
         self.runs: dict[str, Run] = {}
@@ -173,6 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.seen.append((self.command, self.path, key))
             fault = self.next_fault(body)
+        server.released.wait(server.distance_s)
         if fault is None or fault.after:
             status, reply = self.reply_to(body, key)
         with server.arrived:
