@@ -1,27 +1,36 @@
 """The ``ml-dash`` program: finds the command, and turns every outcome into an exit code.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 partly done, 4 not authenticated, 5 server unreachable,
+130 interrupted.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
 import click
 
 import ml_dash
+from ml_dash.cli_commands._call import Call, add_switches
+from ml_dash.cli_commands._codes import FAILED, INTERRUPTED, code_of
 from ml_dash.exceptions import MLDashError
 
 COMMANDS: Final = {
+    "api": "Send a GraphQL query or mutation of your own.",
+    "create": "Make a project on a server.",
     "demo": "Train a small model on real data, record it, and read it back.",
     "doctor": "Look at the server, the token, the disk, and what is owed.",
+    "login": "Log in to a server, with a browser on any machine.",
+    "logout": "Forget the token of a server.",
     "migrate": "See what changes until 1.0, and which of your code meets it.",
+    "profile": "Print who is logged in.",
     "rejected": "See, send again, export or discard records that a server refused.",
+    "remove": "Delete a project on a server.",
     "server": "Run a server, and look after its tokens and its data.",
     "status": "Print what each run has delivered, and what it still owes.",
     "sync": "Deliver everything that runs still owe to their servers.",
@@ -29,31 +38,6 @@ COMMANDS: Final = {
     "version": "Print the version of ml-dash and of Python.",
 }
 """Every command and its line in ``ml-dash --help``; the module of the same name defines it."""
-
-FAILED: Final = 1
-INTERRUPTED: Final = 130
-
-
-@dataclass
-class _Call:
-    """What the options before or after the command say about this call of the program."""
-
-    debug: bool = False
-
-
-def _remember_debug(context: click.Context, _option: click.Parameter, value: bool) -> None:
-    if value:
-        context.ensure_object(_Call).debug = True
-
-
-_DEBUG = click.Option(
-    ["--debug"],
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_remember_debug,
-    help="On failure, also print the traceback.",
-)
 
 
 class _Commands(click.Group):
@@ -66,8 +50,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"ml_dash.cli_commands.{cmd_name}").command
-        if _DEBUG not in command.params:
-            command.params.append(_DEBUG)
+        add_switches(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -92,7 +75,6 @@ def _did_you_mean(name: str) -> str:
 
 @click.group(
     cls=_Commands,
-    params=[_DEBUG],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Each command explains itself: ml-dash COMMAND --help.",
@@ -106,8 +88,11 @@ def program(context: click.Context) -> None:
         return
     from ml_dash.cli_commands._told import as_lines  # the help does without logging
 
-    call = context.ensure_object(_Call)
+    call = context.ensure_object(Call)
     context.with_resource(as_lines(with_traces=lambda: call.debug))
+
+
+add_switches(program)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after ``ml-dash``; those of this process when omitted.
     """
-    edge = _Edge(_Call())
+    edge = _Edge(Call())
     words = list(sys.argv[1:] if arguments is None else arguments)
     with edge:
         outcome = program.main(words, prog_name="ml-dash", obj=edge.call, standalone_mode=False)
@@ -131,7 +116,7 @@ class _Edge:
         call: What the options say.
     """
 
-    def __init__(self, call: _Call) -> None:
+    def __init__(self, call: Call) -> None:
         self.call = call
         self.code = FAILED
 
@@ -155,24 +140,34 @@ class _Edge:
 
 def _tell_stopped(error: click.Abort) -> int:
     """Answer Ctrl-C and the end of the input, which click reports alike."""
-    if isinstance(error.__cause__, EOFError):
+    if isinstance(error.__context__, EOFError):  # click hides it as a cause
         click.echo("Error: the input ended before the question was answered.", err=True)
         return FAILED
     click.echo("Interrupted.", err=True)
     return INTERRUPTED
 
 
-def _tell_failed(error: MLDashError, call: _Call) -> int:
+def _tell_failed(error: MLDashError, call: Call) -> int:
     """Answer an error that the package foresaw: what happened, what was kept, what to do."""
     _trace(error, call)
+    code = code_of(error)
+    if call.as_json:
+        click.echo(_as_json(error, code), err=True)
+        return code
     rows = {"Error": error.message, "Kept": error.kept, "Hint": error.hint}
     for name, text in rows.items():
         if text:
             click.echo(f"{name}: {text}", err=True)
-    return FAILED
+    return code
 
 
-def _tell_unexpected(error: Exception, call: _Call) -> int:
+def _as_json(error: MLDashError, code: int) -> str:
+    facts = {"error": error.message, "code": error.code, "kept": error.kept, "hint": error.hint,
+             "context": error.context, "exit_code": code}  # fmt: skip
+    return json.dumps(facts, default=str)
+
+
+def _tell_unexpected(error: Exception, call: Call) -> int:
     """Answer an error that nobody foresaw."""
     _trace(error, call)
     click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
@@ -181,7 +176,7 @@ def _tell_unexpected(error: Exception, call: _Call) -> int:
     return FAILED
 
 
-def _trace(error: BaseException, call: _Call) -> None:
+def _trace(error: BaseException, call: Call) -> None:
     if call.debug:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
 

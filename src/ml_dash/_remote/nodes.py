@@ -91,6 +91,33 @@ class NodeCalls(UserCalls):
             )
         return replies.field(data, "namespace.projects", list, "GetProject")
 
+    def create_project(self, project_slug: str, description: str = "") -> dict[str, Any]:
+        """Make a project in the namespace.
+
+        Args:
+            project_slug: Its name.
+            description: What it is about.
+
+        Returns:
+            The server's facts of it, with ``id`` and ``slug``.
+
+        Raises:
+            RemoteRejectedError: there is one already (``context["status"]`` is 409).
+            InvalidResponseError: the answer names no project.
+            RemoteClientError: the request failed.
+
+        .. versionadded:: 0.7
+        """
+        body = {"type": "PROJECT", "name": project_slug, "slug": project_slug,
+                "description": description}  # fmt: skip
+        path = route("namespaces", self.namespace, "nodes")
+        reply = self._call("POST", path, encoded(body))
+        # Late servers of 0.6 answer with the bare project.
+        found = reply.get("project", reply) if isinstance(reply, dict) else reply
+        made = replies.field(found, "id", str, "creating the project")
+        self._project_ids[(self.namespace, project_slug)] = made
+        return {**found, "id": made}
+
     def delete_project(self, project_slug: str) -> dict[str, Any]:
         """Delete a project with everything in it.
 

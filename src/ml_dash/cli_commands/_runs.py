@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from ml_dash._arguments import DEFAULT_ROOT, spool_root
 from ml_dash._delivery.target import TargetFolder, runs_below, targets_of
-
-PARTLY: Final = 3
-"""Exit code: some of it is not done."""
 
 
 def roots_of(given: Sequence[Path]) -> list[Path]:

@@ -12,14 +12,13 @@ import ml_dash
 from ml_dash import future
 from ml_dash._arguments import spool_root
 from ml_dash._delivery.checkup import Finding, look_at_disk, look_at_runs, look_at_server
+from ml_dash.cli_commands._codes import DONE, FAILED
+from ml_dash.cli_commands._connect import server_url, url_option
 from ml_dash.cli_commands._runs import owing
-from ml_dash.run import RUN
-
-_BAD = 1
 
 
 @click.command("doctor")
-@click.option("--dash-url", "--api-url", "url", default=None, help="The server to look at.")
+@url_option
 @click.argument("roots", nargs=-1, metavar="[ROOT ...]",
                 type=click.Path(exists=True, path_type=Path))  # fmt: skip
 def command(roots: tuple[Path, ...], url: str | None) -> int:
@@ -29,10 +28,10 @@ def command(roots: tuple[Path, ...], url: str | None) -> int:
     something is not as it should be.
     """
     bad = 0
-    for finding in _findings(roots, url or RUN.api_url):
+    for finding in _findings(roots, server_url(url)):
         bad += not finding.good
         click.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.about}: {finding.text}")
-    return _BAD if bad else 0
+    return FAILED if bad else DONE
 
 
 def _findings(roots: tuple[Path, ...], url: str) -> Iterator[Finding]:

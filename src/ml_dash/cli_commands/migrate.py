@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ml_dash import _deprecations, future
+from ml_dash.cli_commands._call import json_option
 
 
 @click.group("migrate")
@@ -16,7 +17,7 @@ def command() -> None:
 
 
 @command.command("flags")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@json_option
 def flags(as_json: bool) -> None:
     """Print each flag: what holds here, who decided, when it changes.
 
@@ -38,7 +39,7 @@ def flags(as_json: bool) -> None:
 
 @command.command("report")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@json_option
 def report(paths: tuple[Path, ...], as_json: bool) -> None:
     """List the lines of code that got behaviour that changes, from what runs have noted.
 

@@ -12,7 +12,8 @@ import click
 from ml_dash._delivery.mending import discard, retry
 from ml_dash._delivery.rejected import Rejected
 from ml_dash._delivery.target import TargetFolder
-from ml_dash.cli_commands._runs import PARTLY, owing
+from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._runs import owing
 
 _ROOTS = click.argument("roots", nargs=-1, metavar="[ROOT ...]",
                         type=click.Path(exists=True, path_type=Path))  # fmt: skip
@@ -42,7 +43,7 @@ def listing(roots: tuple[Path, ...]) -> int:
         click.echo(f"{run} {entry['stream']} #{entry['number']}: {entry['reason']}")
     if not count:
         click.echo("No record was refused.")
-    return PARTLY if count else 0
+    return PARTLY if count else DONE
 
 
 @command.command("show")
@@ -79,7 +80,7 @@ def again(roots: tuple[Path, ...]) -> int:
         left += refused
         if taken or refused:
             click.echo(f"{run}: {taken} taken, {refused} refused again")
-    return PARTLY if left else 0
+    return PARTLY if left else DONE
 
 
 @command.command("discard")

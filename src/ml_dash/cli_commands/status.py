@@ -11,14 +11,16 @@ import click
 from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.prune import is_written
 from ml_dash._delivery.report import DeliveryReport
-from ml_dash.cli_commands._runs import PARTLY, owing
+from ml_dash.cli_commands._call import json_option
+from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._runs import owing
 from ml_dash.exceptions import MLDashError
 
 
 @click.command("status")
 @click.argument("roots", nargs=-1, metavar="[ROOT ...]",
                 type=click.Path(exists=True, path_type=Path))  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@json_option
 def command(roots: tuple[Path, ...], as_json: bool) -> int:
     """Print what each run under ROOT has delivered, and what it still owes.
 
@@ -43,7 +45,7 @@ def command(roots: tuple[Path, ...], as_json: bool) -> int:
     elif not rows and not broken:
         click.echo("No run there is to be delivered to a server.")
     owed = broken or any(row["pending"] or row["rejected"] for row in rows)
-    return PARTLY if owed else 0
+    return PARTLY if owed else DONE
 
 
 def _show(run: Path, report: DeliveryReport) -> None:

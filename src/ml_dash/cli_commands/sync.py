@@ -11,7 +11,8 @@ from ml_dash._base import console
 from ml_dash._delivery.bulk import Outcome, Synced, sync
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.target import TargetFolder
-from ml_dash.cli_commands._runs import PARTLY, owing
+from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._runs import owing
 from ml_dash.exceptions import MLDashError
 
 _SHOW_EVERY_S = 0.2
@@ -34,7 +35,7 @@ def command(roots: tuple[Path, ...], live: bool, patience_s: float) -> int:
     outcomes = [_deliver(run, folder, live, patience_s) for run, folder in owing(roots)]
     if not outcomes:
         click.echo("No run there is to be delivered to a server.")
-    return PARTLY if any(outcome not in _GOOD for outcome in outcomes) else 0
+    return PARTLY if any(outcome not in _GOOD for outcome in outcomes) else DONE
 
 
 def _deliver(run: Path, folder: TargetFolder, live: bool, patience_s: float) -> Outcome | None:

@@ -8,7 +8,8 @@ import click
 
 from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.verify import verify
-from ml_dash.cli_commands._runs import PARTLY, owing
+from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._runs import owing
 from ml_dash.exceptions import MLDashError
 
 
@@ -33,4 +34,4 @@ def command(runs: tuple[Path, ...]) -> int:
         except (MLDashError, OSError) as error:
             bad += 1
             click.echo(f"  cannot be compared: {error}", err=True)
-    return PARTLY if bad else 0
+    return PARTLY if bad else DONE

@@ -1,0 +1,89 @@
+"""What the options that all commands have say about this call of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+
+@dataclass
+class Call:
+    """One call of the program.
+
+    Attributes:
+        debug: Whether tracebacks are shown.
+        quiet: Whether only data and errors are shown.
+        verbose: Whether details are shown.
+        as_json: Whether data and errors are JSON.
+    """
+
+    debug: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    as_json: bool = False
+
+
+def _noting(name: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
+    def note(context: click.Context, _option: click.Parameter, value: bool) -> bool:
+        if value:
+            setattr(context.ensure_object(Call), name, True)
+        return value
+
+    return note
+
+
+def _switch(names: Iterable[str], attribute: str, text: str) -> click.Option:
+    return click.Option(
+        [*names, attribute], is_flag=True, is_eager=True, expose_value=False,
+        callback=_noting(attribute), help=text,
+    )  # fmt: skip
+
+
+_SWITCHES: Final = (
+    (("-q", "--quiet"), "quiet", "Print data and errors, and nothing else."),
+    (("-v", "--verbose"), "verbose", "Print details too."),
+    (("--debug",), "debug", "On failure, also print the traceback."),
+)
+
+
+def add_switches(command: click.Command) -> None:
+    """Let a command understand the options that all have, by the names that it leaves free."""
+    taken = {name for param in command.params for name in param.opts}
+    for names, attribute, text in _SWITCHES:
+        if names[-1] not in taken:
+            free = [name for name in names if name not in taken]
+            command.params.append(_switch(free, attribute, text))
+
+
+def json_option(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--json``, as the argument ``as_json``; errors are JSON then."""
+    return click.option(
+        "--json", "as_json", is_flag=True, is_eager=True, callback=_noting("as_json"),
+        help="Print JSON instead.",
+    )(func)  # fmt: skip
+
+
+def current() -> Call:
+    """Return the call that runs now."""
+    context = click.get_current_context(silent=True)
+    return Call() if context is None else context.ensure_object(Call)
+
+
+def note(text: str) -> None:
+    """Tell the user something that is no data: a line on stderr, none with ``--quiet``."""
+    if not current().quiet:
+        click.echo(text, err=True)
+
+
+def detail(text: str) -> None:
+    """Tell the user something with ``--verbose`` only."""
+    if current().verbose:
+        click.echo(text, err=True)
+
+
+def fault(text: str) -> None:
+    """Tell the user what failed, always: a line on stderr."""
+    click.echo(text, err=True)
