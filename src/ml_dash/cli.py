@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "server": "Run a server, and look after its tokens and its data.",
     "status": "Print what each run has delivered, and what it still owes.",
     "sync": "Deliver everything that runs still owe to their servers.",
+    "upload": "Bring folders of runs to a server.",
     "verify": "Compare runs here with their servers: counts and checksums.",
     "version": "Print the version of ml-dash and of Python.",
 }

@@ -17,8 +17,9 @@ from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.status import owner_of
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verdicts import Verdict
+from ml_dash._store.adopting import adopt
 from ml_dash._store.run_store import RunStore
-from ml_dash.exceptions import CorruptDataError
+from ml_dash.exceptions import CorruptDataError, MLDashError
 
 Seen = Callable[[DeliveryReport], object]
 _SHORTEST_REST_S = 0.05
@@ -44,12 +45,14 @@ class Synced:
         outcome: How it was left.
         report: Its account.
         pruned: Whether it was taken off the disk, as the server has all of it.
+        damaged: What is damaged in its folder.
     """
 
     run: Path
     outcome: Outcome
     report: DeliveryReport
     pruned: bool = False
+    damaged: tuple[MLDashError, ...] = ()
 
 
 @contextmanager
@@ -58,8 +61,16 @@ def opened(
     folder: TargetFolder,
     told: Told = lambda _stream, _verdict: None,
     timeout_s: float = 30.0,
+    api_key: str | None = None,
 ) -> Iterator[RunDelivery]:
     """Give the delivery of a run that this process does not write.
+
+    Args:
+        run: The run's folder.
+        folder: Its folder of delivery.
+        told: Called with each verdict that is not plain success.
+        timeout_s: How long a connection may be silent, in seconds.
+        api_key: The token; found as for the client when omitted.
 
     Raises:
         CorruptDataError: the run has no readable document, or its notes are damaged.
@@ -67,13 +78,14 @@ def opened(
     """
     store = RunStore(run.parent, [run.name])
     document = store.document.read()
-    if document is None or not isinstance(document.get("prefix"), str):
+    prefix = folder.target.prefix or (document or {}).get("prefix")
+    if document is None or not isinstance(prefix, str):
         raise CorruptDataError(
             f"{run} has no document that says which run it is",
             context={"path": str(run)}, kept="the folder is untouched",
             hint="Restore experiment.json in it",
         )  # fmt: skip
-    server = Server(folder.target.url, owner_of(document["prefix"]), timeout_s)
+    server = Server(folder.target.url, owner_of(prefix), timeout_s, api_key)
     delivery = RunDelivery(store, folder, server, told)
     try:
         yield delivery
@@ -91,6 +103,7 @@ def sync(
     patience_s: float = 60.0,
     seen: Seen = lambda _report: None,
     stop: threading.Event | None = None,
+    api_key: str | None = None,
 ) -> Synced:
     """Deliver what a run owes to one server.
 
@@ -101,6 +114,7 @@ def sync(
         patience_s: How long to go on without any success, in seconds.
         seen: Called with the account after each batch.
         stop: Ends it after the batch that is under way.
+        api_key: The token; found as for the client when omitted.
 
     Raises:
         CorruptDataError: the run's folder is damaged.
@@ -110,16 +124,17 @@ def sync(
     def told(_stream: str, _verdict: Verdict) -> None:
         seen(delivery.report())
 
-    with opened(run, folder, told) as delivery:
+    with opened(run, folder, told, api_key=api_key) as delivery:
         if not live and is_written(run):
             return Synced(run, Outcome.LIVE, delivery.report())
         if not delivery.take_lease():
             return Synced(run, Outcome.BUSY, delivery.report())
+        damaged = tuple(adopt(delivery.store))
         _drain(delivery, patience_s, stop or threading.Event())
         report = delivery.report()
         seen(report)
         done = report.is_complete and folder.target.spool and prune(delivery.store, delivery.prefix)
-        return Synced(run, _outcome(report), report, done)
+        return Synced(run, _outcome(report), report, done, damaged)
 
 
 def _drain(delivery: RunDelivery, patience_s: float, stop: threading.Event) -> None:

@@ -81,7 +81,9 @@ class RunDelivery:
         journal = store.folder / JOURNAL
         self._run_source = JournalSource(journal, "run", "run")
         ids = self._run_id
-        self._lanes = Streams(store, server, ids, self._lane, clock)
+        self._lanes = Streams(
+            store, server, ids, self._lane, clock, lambda: folder.target.skip
+        )
         add = self._lanes.add
         self._run_lane = add(self._run_source, self._run_sink)
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))

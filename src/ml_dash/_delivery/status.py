@@ -84,7 +84,8 @@ class RunSink:
             self._server.update_experiment_status(self._folder.target.run_id, status)
 
     def _register(self, document: Document) -> None:
-        self._folder.note(**ids_of(register(self._server, document)))
+        placed = {**document, "prefix": self._folder.target.prefix or document["prefix"]}
+        self._folder.note(**ids_of(register(self._server, placed)))
 
 
 def retried_conflict(verdict: Verdict) -> Verdict:

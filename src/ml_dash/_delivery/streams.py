@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class Streams:
         run_id: Returns the run's id there.
         lane: Makes the lane of a stream.
         clock: Seconds, rising.
+        skipped: Returns the kinds of streams that are left out.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Streams:
         run_id: Callable[[], str],
         lane: Callable[[LineSource, Sink], Lane],
         clock: Callable[[], float],
+        skipped: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._store = store
+        self._skipped = skipped
         self._server = server
         self._run_id = run_id
         self._lane = lane
@@ -64,14 +67,15 @@ class Streams:
         return lane
 
     def __iter__(self) -> Iterator[Lane]:
-        yield from list(self._lanes.values())
+        skipped = self._skipped()
+        yield from [lane for lane in self._lanes.values() if lane.source.kind not in skipped]
 
     def __getitem__(self, name: str) -> Lane:
         return self._lanes[name]
 
     def accounts(self) -> list[tuple[str, Account]]:
         """Return the accounts with the names of their streams."""
-        return list(self._accounts.items())
+        return [(lane.source.name, self.account(lane)) for lane in self]
 
     def account(self, lane: Lane) -> Account:
         """Return the account of a lane."""

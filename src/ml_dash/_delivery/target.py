@@ -27,6 +27,8 @@ class Target:
         url: The server.
         run_key: First part of the run's idempotency keys; no other run has it.
         spool: Whether the folder is kept only until the server has everything.
+        prefix: Where it goes there, when that is not its own prefix.
+        skip: Kinds of streams that are not delivered.
         created_at: When delivery to this server was asked for first.
         run_id: The run's id on the server; empty until it is known.
         project_id: Its project's id there; empty until it is known.
@@ -36,6 +38,8 @@ class Target:
     run_key: str
     spool: bool = False
     created_at: str = ""
+    prefix: str = ""
+    skip: tuple[str, ...] = ()
     run_id: str = ""
     project_id: str = ""
 
@@ -69,16 +73,21 @@ class TargetFolder:
             self._target = _parsed(path, path.read_bytes())
         return self._target
 
-    def make(self, url: str, *, spool: bool) -> Target:
+    @property
+    def is_made(self) -> bool:
+        """Whether delivery to this server was asked for before."""
+        return (self.path / _TARGET).exists()
+
+    def make(self, url: str, *, spool: bool, prefix: str = "") -> Target:
         """Note where the run is delivered to; what is noted already is kept.
 
         Raises:
             CorruptDataError: the note is damaged.
             OSError: it cannot be written.
         """
-        if not (self.path / _TARGET).exists():
+        if not self.is_made:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._save(Target(url, unique_id(), spool, stamp()))
+            self._save(Target(url, unique_id(), spool, stamp(), prefix))
         return self.target
 
     def note(self, **changes: Any) -> None:
@@ -91,6 +100,14 @@ class TargetFolder:
         if changed != self._target:
             self._save(changed)
 
+    def forget(self) -> None:
+        """Take the note back, as if delivery had never been asked for.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        (self.path / _TARGET).unlink(missing_ok=True)
+
     def reload(self) -> None:
         """Read the note again when it is asked for."""
         self._target = None
@@ -100,9 +117,15 @@ class TargetFolder:
         self._target = target
 
 
-def folder_of(run: Path, url: str) -> TargetFolder:
-    """Return the folder of delivery of a run to a server."""
-    return TargetFolder(run / DELIVERY / digest(url))
+def folder_of(run: Path, url: str, prefix: str = "") -> TargetFolder:
+    """Return the folder of delivery of a run to a server.
+
+    Args:
+        run: The run's folder.
+        url: The server.
+        prefix: Where it goes there, when that is not its own prefix.
+    """
+    return TargetFolder(run / DELIVERY / digest(f"{url}#{prefix}" if prefix else url))
 
 
 def targets_of(run: Path) -> list[TargetFolder]:
@@ -125,7 +148,8 @@ def _parsed(path: Path, data: bytes) -> Target:
     try:
         found = json.loads(data)
         known = {each.name for each in fields(Target)}
-        return Target(**{name: value for name, value in found.items() if name in known})
+        facts = {name: value for name, value in found.items() if name in known}
+        return Target(**{**facts, "skip": tuple(facts.get("skip", ()))})
     except (ValueError, TypeError, AttributeError) as error:
         raise CorruptDataError(
             f"{path}, which says where the run is delivered to, is damaged",

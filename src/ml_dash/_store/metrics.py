@@ -13,7 +13,7 @@ from ml_dash._base.facts import about
 from ml_dash._base.fork import reset_in_child
 from ml_dash._store.definitions import DESCRIBING, Definition, news, said
 from ml_dash._store.documents import Document
-from ml_dash._store.journal import Event, Journal
+from ml_dash._store.journal import Add, Event, Journal
 from ml_dash._store.layout import METRICS, POINTS, SUMMARY
 from ml_dash._store.logs import decode_line, decode_lines
 from ml_dash._store.names import UNNAMED, Names, decode, spells
@@ -306,6 +306,19 @@ class MetricStores:
             key = None if name == UNNAMED else name
             stores.append(self._open.get(key) or self._store(key, directory))
         return stores
+
+    def import_foreign(self, add: Add) -> None:
+        """Note in the journal what 0.6 wrote about metrics; inside a transaction.
+
+        Raises:
+            OSError: the run cannot be read, or the journal not written.
+        """
+        for directory in self._names.directories():
+            document = Document(self.folder / directory / SUMMARY).read_or_empty()
+            new = news(document, self._definition(directory))
+            if new:
+                name = self._owner_of(directory) or decode(directory)
+                add(_KIND, {"name": name, "directory": directory, **new})
 
     def reset_after_fork(self) -> None:
         """Give a forked child a lock of its own."""

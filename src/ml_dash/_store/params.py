@@ -54,7 +54,7 @@ class ParamStore:
             SerializationError: a value has no JSON form; nothing was changed.
         """
         with self._journal.transaction() as add:
-            self._import_foreign(add)
+            self.import_foreign(add)
             add(_KIND, {"version": self.version + 1, "data": data, "updatedAt": stamp()})
             self.stored += 1
             self._write_snapshot()
@@ -117,8 +117,14 @@ class ParamStore:
             return False
         return codec.encode(value) in (b'"~%b"' % codec.encode(ours)[1:-1], codec.encode(ours))
 
-    def _import_foreign(self, add: Add) -> None:
-        """Note in the journal what 0.6 wrote into the snapshot; set a damaged one aside."""
+    def import_foreign(self, add: Add) -> None:
+        """Note in the journal what 0.6 wrote into the snapshot; set a damaged one aside.
+
+        Inside a transaction only.
+
+        Raises:
+            OSError: it can be neither read nor moved, or the journal not written.
+        """
         if not self._document.changed():
             return
         found, kept = self._document.read_or_set_aside()

@@ -12,8 +12,9 @@ from ml_dash._base import fsio
 from ml_dash._base.clock import stamp
 from ml_dash._base.facts import about
 from ml_dash._store.documents import Document
-from ml_dash._store.journal import Event, Journal
+from ml_dash._store.journal import Add, Event, Journal
 from ml_dash._store.layout import DOCUMENT, WRITERS
+from ml_dash.exceptions import CorruptDataError
 
 _log = logging.getLogger("ml_dash.store")
 _KIND = "run"
@@ -105,6 +106,34 @@ class RunDocument:
         changes = {key: given[key] for key in ("description", "tags", "bindrs", "metadata")
                    if given[key] is not None}  # fmt: skip
         return {**found, **changes, "prefix": given["prefix"], "updated_at": stamp()}
+
+    def import_foreign(self, add: Add) -> None:
+        """Note in the journal what 0.6 wrote into the document; inside a transaction.
+
+        0.6 notes no end of a run: what lies there without one counts as completed.
+
+        Raises:
+            CorruptDataError: the document is damaged, and the journal has none.
+            OSError: it cannot be read, or the journal not written.
+        """
+        try:
+            found = self._document.read()
+        except CorruptDataError as error:
+            if self._content is None:
+                raise
+            _log.warning(
+                "%s; the journal has the run's document", error, exc_info=True,
+                extra=about("reading a document", error),
+            )  # fmt: skip
+            return
+        if found is not None and self._is_ahead(found):
+            add(_KIND, {**found, "status": found.get("status") or COMPLETED})
+
+    def _is_ahead(self, found: dict[str, Any]) -> bool:
+        """Tell whether 0.6 has written the document since the last event of the journal."""
+        if self._content is None:
+            return True
+        return str(found.get("updated_at") or "") > str(self._content.get("updated_at") or "")
 
     def close(self, status: str, error: dict[str, str] | None) -> None:
         """Record how this writer ended and, when it is the last one, how the run ended.

@@ -15,6 +15,16 @@ import click
 _GAP = "  "
 
 
+def size_in_words(size_bytes: int) -> str:
+    """Return a size as ``1.5 MiB``."""
+    size = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
 def put_json(value: Any) -> None:
     """Print a value as JSON; what JSON has no form for becomes text, NaN included."""
     click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))

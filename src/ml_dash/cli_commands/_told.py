@@ -18,6 +18,7 @@ class _Lines(logging.Handler):
         super().__init__(logging.WARNING)
         self._with_traces = with_traces
         self._errors: set[str] = set()
+        self._shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line for a record, and its traceback where that was asked for."""
@@ -25,7 +26,7 @@ class _Lines(logging.Handler):
             self._errors.add(str(record.exc_info[1]))
             if self._with_traces():
                 click.echo(logging.Formatter().formatException(record.exc_info), err=True)
-        click.echo(f"{record.levelname.capitalize()}: {record.getMessage()}", err=True)
+        self._show(f"{record.levelname.capitalize()}: {record.getMessage()}")
 
     def warn(
         self,
@@ -39,7 +40,13 @@ class _Lines(logging.Handler):
         """Write one line for a warning, unless a log record has told the same."""
         text = str(message)
         if not any(text.startswith(told) for told in self._errors):
-            click.echo(f"Warning: {text}", err=True)
+            self._show(f"Warning: {text}")
+
+    def _show(self, line: str) -> None:
+        """Write a line that was not written yet: each part of a run may meet the same damage."""
+        if line not in self._shown:
+            self._shown.add(line)
+            click.echo(line, err=True)
 
 
 @contextmanager

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
 from ml_dash._base import console
 from ml_dash._delivery.bulk import Outcome, Synced, sync
-from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.target import TargetFolder
+from ml_dash.cli_commands._call import detail
 from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._progress import Shown
 from ml_dash.cli_commands._runs import owing
 from ml_dash.exceptions import MLDashError
 
-_SHOW_EVERY_S = 0.2
 _GOOD = frozenset({Outcome.DELIVERED})
 
 
@@ -41,28 +40,14 @@ def command(roots: tuple[Path, ...], live: bool, patience_s: float) -> int:
 def _deliver(run: Path, folder: TargetFolder, live: bool, patience_s: float) -> Outcome | None:
     try:
         with console.progress(f"Delivering {run.name}", 0) as advance:
-            done = sync(run, folder, live=live, patience_s=patience_s, seen=_Shown(advance))
+            done = sync(run, folder, live=live, patience_s=patience_s, seen=Shown(advance))
     except (MLDashError, OSError) as error:
         click.echo(f"{run}: {error}", err=True)
         return None
     click.echo(_line(done))
+    for damage in done.damaged:
+        detail(f"  {damage}")
     return done.outcome
-
-
-class _Shown:
-    """Shows progress now and then: the account costs a look at each stream."""
-
-    def __init__(self, advance: console.Advance) -> None:
-        self._advance = advance
-        self._delivered: int | None = None
-        self._next_s = 0.0
-
-    def __call__(self, report: DeliveryReport) -> None:
-        if time.monotonic() >= self._next_s:
-            self._next_s = time.monotonic() + _SHOW_EVERY_S
-            before = report.delivered if self._delivered is None else self._delivered
-            self._advance(report.delivered - before)
-            self._delivered = report.delivered
 
 
 def _line(done: Synced) -> str:

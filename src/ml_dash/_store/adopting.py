@@ -1,0 +1,77 @@
+"""Taking up a folder that a release without a journal has written, such as 0.6.
+
+Delivery reads a run's documents from its journal. What 0.6 wrote is only in its own files, which
+are read here, noted in the journal, and left as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ml_dash._store.documents import Document
+from ml_dash._store.layout import FILES, LOGS, METRICS, PARAMETERS, POINTS, TRACKS
+from ml_dash._store.places import SNAPSHOT
+from ml_dash._store.run_store import RunStore
+from ml_dash.exceptions import CorruptDataError, MLDashError
+
+
+def adopt(store: RunStore) -> list[MLDashError]:
+    """Note in a run's journal what is in its other files only; return what is damaged there.
+
+    Raises:
+        CorruptDataError: the run's document is damaged, and the journal has none.
+        OSError: the folder cannot be read or written.
+    """
+    damaged = [error for error in map(_damage, _documents(store.folder)) if error is not None]
+    parameters = any(error.context.get("path") == str(store.folder / PARAMETERS)
+                     for error in damaged)  # fmt: skip
+    with store.journal.transaction() as add:
+        store.document.import_foreign(add)
+        if not parameters:
+            store.params.import_foreign(add)
+        store.files.index.import_foreign(add)
+        store.metrics.import_foreign(add)
+    return [*damaged, *map(_torn, torn_streams(store.folder))]
+
+
+def _documents(run: Path) -> tuple[Path, Path]:
+    return run / PARAMETERS, run / FILES / SNAPSHOT
+
+
+def _damage(path: Path) -> MLDashError | None:
+    try:
+        Document(path).read()
+    except CorruptDataError as error:
+        return error
+    return None
+
+
+def torn_streams(run: Path) -> Iterator[Path]:
+    """Yield the streams whose last line is cut off, as a killed or full 0.6 leaves them.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    streams = [run / LOGS]
+    for kind in (METRICS, TRACKS):
+        streams += sorted((run / kind).rglob(POINTS))
+    for path in streams:
+        try:
+            with open(path, "rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - 1))
+                if size and file.read(1) != b"\n":
+                    yield path
+        except FileNotFoundError:
+            continue
+
+
+def _torn(path: Path) -> MLDashError:
+    return CorruptDataError(
+        f"The last line of {path} is cut off",
+        kept="the line is where it was; all lines before it are read",
+        hint="It was being written when its program was killed; look at it, and remove it",
+        context={"path": str(path)},
+    )
