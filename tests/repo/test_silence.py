@@ -95,7 +95,7 @@ ALLOWED = {
         "cause that may show a password",
     },
     "cli_commands/login.py": {
-        "_show_qr: ModuleNotFoundError": "the address is printed above; --verbose says what is missing",
+        "_show_qr: ModuleNotFoundError": "the address is printed above it",
     },
     "cli_commands/profile.py": {
         "_user: (KeyError, OSError)": "a user that the system has no name for",

@@ -46,8 +46,12 @@ def put_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_flat(cell) for cell in row] for row in rows)
     click.echo(text.getvalue(), nl=False)
+
+
+def _flat(cell: Any) -> Any:
+    return ";".join(map(str, cell)) if isinstance(cell, (list, tuple)) else cell
 
 
 def put_table(

@@ -6,7 +6,7 @@ sends what is new, and nothing twice.
 
 from __future__ import annotations
 
-from ml_dash.upload.runs import Contents, LocalRun, Skipped, find_runs, look
+from ml_dash.runs.folders import Contents, LocalRun, Skipped, find_runs, look
 from ml_dash.upload.sending import KINDS, Uploaded, upload
 from ml_dash.upload.track_file import SentTrack, send_track_file
 

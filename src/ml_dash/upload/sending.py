@@ -15,7 +15,7 @@ from ml_dash._delivery.status import ids_of, register
 from ml_dash._delivery.target import TargetFolder, folder_of
 from ml_dash._record import prefix as prefixes
 from ml_dash.exceptions import MLDashError, RemoteRejectedError
-from ml_dash.upload.runs import LocalRun
+from ml_dash.runs.folders import LocalRun
 
 KINDS: Final = ("params", "logs", "metrics", "tracks", "files")
 """The kinds of streams that a run may have."""

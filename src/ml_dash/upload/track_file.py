@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from ml_dash._store.logs import decode_line
 from ml_dash.client import RemoteClient
-from ml_dash.exceptions import CorruptDataError, FileReadError, RemoteNotFoundError, UsageError
+from ml_dash.exceptions import CorruptDataError, FileReadError, UsageError
+from ml_dash.runs.remote import run_on_the_way
 
 _BATCH: Final = 1000
+_FEWEST_PARTS: Final = 4
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -55,55 +57,32 @@ def send_track_file(
         FileReadError: the file cannot be read.
         RemoteClientError: a request failed; what was sent before stays.
     """
-    experiment, run, topic = find_run(client, path)
-    done = SentTrack(run, topic)
-    mark = _digest(file, run, topic)
+    if len([part for part in path.split("/") if part]) < _FEWEST_PARTS:
+        raise UsageError(f"{path!r} is too short to name a track of a run",
+                         hint="Write owner/project/run/topic")  # fmt: skip
+    run, topic = run_on_the_way(client, path)
+    if not topic:
+        raise UsageError(f"{path!r} names a run, and no track of it",
+                         hint=f"Write {path}/topic")  # fmt: skip
+    done = SentTrack(run.path, topic)
+    mark = _digest(file, run.path, topic)
     batch: list[dict[str, Any]] = []
     first = 0
     for entry in _entries(file, done.damaged):
         batch.append(entry)
         if len(batch) == _BATCH:
-            first = _send(client, experiment, done, batch, f"{mark}/{first}", seen)
+            first = _send(client, run.id, done, batch, f"{mark}/{first}", seen)
             batch = []
     if batch:
-        _send(client, experiment, done, batch, f"{mark}/{first}", seen)
+        _send(client, run.id, done, batch, f"{mark}/{first}", seen)
     return done
 
 
-def find_run(client: RemoteClient, path: str) -> tuple[dict[str, Any], str, str]:
-    """Return the run that a path leads to, its own path, and the rest of the path.
-
-    Args:
-        client: The server.
-        path: ``owner/project/.../run/rest``.
-
-    Raises:
-        UsageError: the path has fewer than four parts.
-        RemoteNotFoundError: no part of it names a run.
-        RemoteClientError: the server cannot be asked.
-    """
-    parts = [part for part in path.split("/") if part]
-    if len(parts) < 4:
-        raise UsageError(f"{path!r} is too short to name a track of a run",
-                         hint="Write owner/project/run/topic")  # fmt: skip
-    runs = client.list_experiments_graphql_or_raise(parts[1], namespace_slug=parts[0])
-    for end in range(len(parts) - 1, 2, -1):
-        place = "/".join(parts[2:end])
-        for found in runs:
-            if place in (found.get("displayPath"), found.get("name")):
-                return found, "/".join(parts[:end]), "/".join(parts[end:])
-    tried = ", ".join("/".join(parts[:end]) for end in range(3, len(parts)))
-    raise RemoteNotFoundError(
-        f"There is no run on the way of {path!r}; tried {tried}",
-        hint=f"See `ml-dash list -p {parts[0]}/{parts[1]}`",
-    )
-
-
 def _send(
-    client: RemoteClient, run: dict[str, Any], done: SentTrack, batch: list[dict[str, Any]],
-    key: str, seen: Callable[[int], object],
+    client: RemoteClient, run_id: str, done: SentTrack, batch: list[dict[str, Any]], key: str,
+    seen: Callable[[int], object],
 ) -> int:  # fmt: skip
-    client.append_batch_to_track(str(run["id"]), done.topic, batch, idempotency_key=key)
+    client.append_batch_to_track(run_id, done.topic, batch, idempotency_key=key)
     done.sent += len(batch)
     seen(len(batch))
     return done.sent
