@@ -22,6 +22,7 @@ from ml_dash.exceptions import MLDashError
 
 COMMANDS: Final = {
     "api": "Send a GraphQL query or mutation of your own.",
+    "compare": "Print what differs between runs.",
     "create": "Make a project on a server.",
     "demo": "Train a small model on real data, record it, and read it back.",
     "doctor": "Look at the server, the token, the disk, and what is owed.",
@@ -33,8 +34,10 @@ COMMANDS: Final = {
     "rejected": "See, send again, export or discard records that a server refused.",
     "remove": "Delete a project on a server.",
     "server": "Run a server, and look after its tokens and its data.",
+    "show": "Print one run at a glance.",
     "status": "Print what each run has delivered, and what it still owes.",
     "sync": "Deliver everything that runs still owe to their servers.",
+    "tail": "Print logs and metrics of a run, as they come.",
     "upload": "Bring folders of runs to a server.",
     "verify": "Compare runs here with their servers: counts and checksums.",
     "version": "Print the version of ml-dash and of Python.",

@@ -172,14 +172,20 @@ def _track_rows(found: list[dict[str, Any]]) -> tuple[Sequence[str], list[Sequen
 def _file_rows(found: list[dict[str, Any]]) -> tuple[Sequence[str], list[Sequence[Any]]]:
     rows: list[Sequence[Any]] = []
     for each in found:
-        physical = each.get("physicalFile") or each
-        folder = str(each.get("pPath") or each.get("path") or "").strip("/")
-        name = physical.get("filename") or each.get("name")
-        size = int(physical.get("sizeBytes") or 0)
-        whole = folder if folder.rpartition("/")[2] == name else f"{folder}/{name}".strip("/")
-        rows.append((whole, size_in_words(size),
-                     each.get("tags") or [], physical.get("checksum")))  # fmt: skip
+        name, size_bytes, checksum = file_of(each)
+        rows.append((name, size_in_words(size_bytes), each.get("tags") or [], checksum))
     return ("file", "size", "tags", "sha256"), rows
+
+
+def file_of(record: dict[str, Any]) -> tuple[str, int, str | None]:
+    """Return path, size in bytes and checksum of a file's record, of a folder or a server."""
+    physical = record.get("physicalFile") or record
+    name = str(physical.get("filename") or record.get("name"))
+    folder = str(record.get("pPath") or record.get("path") or "").strip("/")
+    # A server's path ends with the name already.
+    is_whole = "physicalFile" in record and folder.rpartition("/")[2] == name
+    path = folder if is_whole else f"{folder}/{name}".strip("/")
+    return path, int(physical.get("sizeBytes") or 0), physical.get("checksum")
 
 
 # -- runs ------------------------------------------------------------------------------------------

@@ -103,6 +103,20 @@ def _unreadable(error: OSError) -> Skipped:
     ))  # fmt: skip
 
 
+def run_in(folder: Path) -> LocalRun | None:
+    """Return the run that a folder holds; None if it holds none.
+
+    Raises:
+        MLDashError: it holds one that cannot be read.
+    """
+    if not (folder / layout.DOCUMENT).is_file():
+        return None
+    found = _taken(folder.parent, folder)
+    if isinstance(found, Skipped):
+        raise found.error
+    return found
+
+
 def _taken(top: Path, folder: Path) -> LocalRun | Skipped:
     try:
         document = RunStore(folder.parent, [folder.name]).document.read() or {}

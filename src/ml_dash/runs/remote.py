@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ml_dash.client import RemoteClient
 
 _PAGE: Final = 1000
+_NUMBERS: Final = ("min", "max", "mean", "last")
 _WILD: Final = frozenset("*?[")
 
 
@@ -86,6 +87,11 @@ def run_on_the_way(client: RemoteClient, path: str) -> tuple[ServerRun, str]:
     )
 
 
+def _finite(value: Any) -> float | None:
+    """Return a number; None for none, and for the texts that stand for NaN and the infinities."""
+    return None if value is None or isinstance(value, str) else value
+
+
 class ServerRun(Run):
     """A run on a server.
 
@@ -144,7 +150,7 @@ class ServerRun(Run):
         if found is None:  # a server of 0.6 sums nothing up
             return self._last_of(metric)
         return {
-            key: KeyStats(each["count"], each["min"], each["max"], each["mean"], each["last"])
+            key: KeyStats(each["count"], *(_finite(each[name]) for name in _NUMBERS))
             for key, each in found.items()
         }
 
