@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ from ml_dash.exceptions import UsageError
 if TYPE_CHECKING:
     from ml_dash.client import RemoteClient
     from ml_dash.runs import Run
+    from ml_dash.runs.selection import Selection
 
 _USUAL: Final = ("path", "status", "metrics", "logs", "files", "tracks")
 _DETAILED: Final = (*_USUAL, "tags", "started_at", "duration_s")
@@ -28,7 +29,6 @@ _COLOURS: Final = {"COMPLETED": "green", "RUNNING": "yellow", "FAILED": "red",
                    "CANCELLED": "magenta", "ARCHIVED": "dim"}  # fmt: skip
 _PAGE: Final = 50
 _WILD: Final = frozenset("*?[")
-_AT_ONCE: Final = 8
 
 
 @click.command("list")
@@ -61,6 +61,8 @@ def command(root: Path | None, prefix: str | None, url: str | None, key: str | N
     logs, metrics, tracks, files; params.NAME; metadata.NAME; and metrics.METRIC.KEY, with .last,
     .min, .max, .mean or .count.
     """
+    options["selection"] = _selection(options)
+    options["shown"] = _columns(options)
     if root is not None:
         return _list_folder(root, prefix, options)
     with connected(url, key, namespace) as client:
@@ -191,17 +193,12 @@ def file_of(record: dict[str, Any]) -> tuple[str, int, str | None]:
 # -- runs ------------------------------------------------------------------------------------------
 
 
-def _put_runs(runs: Sequence[Run], about: dict[str, Any], options: dict[str, Any]) -> int:
-    columns = _columns(options)
-    chosen = _chosen(runs, columns, options)
-    shown = _page_of(chosen, options)
-    if current().as_json:
-        rows = [_as_row(run, options["columns"] and columns) for run in shown]
-        put_json({**about, "experiments": rows, "count": len(rows), "total": len(chosen)})
-        return DONE
-    _put_rows(columns, [[_cell(run, name) for name in columns] for run in shown], options)
-    _tell_page(len(shown), len(chosen), options)
-    return DONE
+def _selection(options: dict[str, Any]) -> Selection:
+    from ml_dash.runs.selection import Selection
+
+    tags = [tag.strip() for tag in (options["tags"] or "").split(",") if tag.strip()]
+    return Selection(condition=options["condition"], tags=tags, status=options["status"],
+                     sort=options["sort"])  # fmt: skip
 
 
 def _columns(options: dict[str, Any]) -> Sequence[str]:
@@ -212,60 +209,19 @@ def _columns(options: dict[str, Any]) -> Sequence[str]:
     return _DETAILED if options["detailed"] else _USUAL
 
 
-def _chosen(runs: Sequence[Run], columns: Sequence[str], options: dict[str, Any]) -> list[Run]:
-    """Return the runs that are asked for, sorted."""
-    from ml_dash.runs import where
-    from ml_dash.runs.values import checked_name
-
-    condition = where(options["condition"]) if options["condition"] else None
-    tags = {tag.strip() for tag in options["tags"].split(",")} if options["tags"] else set()
-    status = options["status"]
-    found = [
-        run for run in runs
-        if (not tags or tags & set(run.facts.tags))
-        and (status is None or run.facts.status == status)
-    ]  # fmt: skip
-    sort = checked_name(options["sort"].lstrip("-")) if options["sort"] else None
-    _read_ahead(found, [options["condition"] or "", sort or ""])
-    if condition is not None:
-        found = [run for run in found if condition(run)]
-    if sort:
-        found.sort(key=_sort_key(sort), reverse=options["sort"].startswith("-"))
-        found.sort(key=lambda run: _is_missing(run, sort))
-    return found
-
-
-def _read_ahead(runs: Sequence[Run], texts: Iterable[str]) -> None:
-    """Read the parameters of several runs at a time, where they will be asked for."""
-    if not any("params." in text for text in texts) or len(runs) < 2:
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with (
-        console.progress("Reading", len(runs), quiet=current().quiet or None) as advance,
-        ThreadPoolExecutor(_AT_ONCE) as pool,
-    ):
-        for _ in pool.map(lambda run: run.params, runs):
-            advance(1)
-
-
-def _sort_key(name: str) -> Callable[[Run], Any]:
-    from ml_dash.runs import value_of
-
-    def key(run: Run) -> Any:
-        found = value_of(run, name)
-        # Numbers before texts, each among its own.
-        if isinstance(found, (int, float)) and found == found:
-            return (0, found, "")
-        return (1, 0, str(found))
-
-    return key
-
-
-def _is_missing(run: Run, name: str) -> bool:
-    from ml_dash.runs import MISSING, value_of
-
-    return value_of(run, name) is MISSING
+def _put_runs(runs: Sequence[Run], about: dict[str, Any], options: dict[str, Any]) -> int:
+    columns = options["shown"]
+    with console.progress("Reading", len(runs), quiet=current().quiet or None) as advance:
+        chosen = options["selection"].of(runs, advance)
+        shown = _page_of(chosen, options)
+        rows = [[_cell(run, name) for name in columns] for run in shown]
+    if current().as_json:
+        found = [_as_row(run, row, options) for run, row in zip(shown, rows, strict=True)]
+        put_json({**about, "experiments": found, "count": len(found), "total": len(chosen)})
+        return DONE
+    _put_rows(columns, rows, options)
+    _tell_page(len(shown), len(chosen), options)
+    return DONE
 
 
 def _page_of(runs: list[Run], options: dict[str, Any]) -> list[Run]:
@@ -294,15 +250,13 @@ def _tell_page(shown: int, total: int, options: dict[str, Any]) -> None:
         note(f"Runs {first + 1} to {first + shown} of {total}{more}")
 
 
-def _as_row(run: Run, columns: Sequence[str] | None) -> dict[str, Any]:
-    from ml_dash.runs import MISSING, ServerRun, value_of
+def _as_row(run: Run, cells: Sequence[Any], options: dict[str, Any]) -> dict[str, Any]:
+    from ml_dash.runs import ServerRun
 
-    row = {**run.facts.as_dict(), **(run.raw if isinstance(run, ServerRun) else {}),
-           "path": run.path}  # fmt: skip
-    if columns:
-        values = {name: value_of(run, name) for name in columns}
-        row["values"] = {name: None if value is MISSING else value
-                         for name, value in values.items()}  # fmt: skip
+    raw = run.raw if isinstance(run, ServerRun) else {}
+    row = {**run.facts.as_dict(), **raw, "path": run.path}
+    if options["columns"]:
+        row["values"] = dict(zip(options["shown"], cells, strict=True))
     return row
 
 

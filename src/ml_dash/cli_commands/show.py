@@ -151,6 +151,7 @@ def log_line(record: dict[str, Any]) -> str:
     level = str(record.get("level") or "info").upper()
     more = " ".join(f"{name}={value}" for name, value in (record.get("metadata") or {}).items())
     colour = {"ERROR": "red", "FATAL": "red", "WARN": "yellow", "WARNING": "yellow"}.get(level)
-    text = f"{str(record.get('timestamp') or '')[:19]} {click.style(level, fg=colour):<5} "
+    shown = click.style(f"{level:<5}", fg=colour)
+    text = f"{str(record.get('timestamp') or '')[:19]} {shown} "
     return text + str(record.get("message")) + (f"  [{more}]" if more else "")
 
