@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "create": "Make a project on a server.",
     "demo": "Train a small model on real data, record it, and read it back.",
     "doctor": "Look at the server, the token, the disk, and what is owed.",
+    "download": "Bring runs of a server to this machine.",
     "list": "List projects, runs, tracks and files, here or on a server.",
     "login": "Log in to a server, with a browser on any machine.",
     "logout": "Forget the token of a server.",

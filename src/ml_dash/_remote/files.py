@@ -243,6 +243,29 @@ class FileCalls(NodeCalls):
         """Do what :meth:`download_file` does, which holds no file in memory either."""
         return self.download_file(experiment_id, file_id, dest_path)
 
+    def fetch_file(
+        self, file_id: str, destination: Path, part: Path, checksum: str | None, name: str
+    ) -> None:
+        """Fetch a file, going on from what an earlier process has fetched of it.
+
+        Args:
+            file_id: The file's id.
+            destination: Where it belongs.
+            part: Where it is kept until it is whole and verified, on the same disk.
+            checksum: The SHA-256 (hex) that it must have; None for one that is not known.
+            name: Its name, for errors.
+
+        Raises:
+            ChecksumMismatchError: what arrived is not what was stored.
+            LocalWriteError: it cannot be written.
+            RemoteClientError: the transfer failed; the part stays.
+
+        .. versionadded:: 0.7
+        """
+        path = "/api" + route("nodes", file_id, "download")
+        what = f"the file {name!r} ({file_id})"
+        transfers.download_resumably(self._transport, path, destination, part, checksum, what)
+
     # -- changing --------------------------------------------------------------------------------
 
     def update_file(

@@ -129,6 +129,21 @@ class RecordCalls(Calls):
         reply = self._call("GET", path, values=True)
         return replies.field(reply, "data", dict, self._what("GET", path))
 
+    def get_parameters_document(self, experiment_id: str) -> dict[str, Any]:
+        """Return the run's parameters as ``data``, with their ``version`` and times.
+
+        Raises:
+            InvalidResponseError: the answer has none.
+            RemoteNotFoundError: the server knows no such run, or no parameters of it.
+            RemoteClientError: the request failed.
+
+        .. versionadded:: 0.7
+        """
+        path = route("experiments", experiment_id, "parameters")
+        reply = self._call("GET", path, values=True)
+        replies.field(reply, "data", dict, self._what("GET", path))
+        return dict(reply)
+
     # -- metrics ---------------------------------------------------------------------------------
 
     def append_to_metric(

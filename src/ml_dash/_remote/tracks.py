@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ml_dash._base.deprecate import changes
@@ -116,6 +117,28 @@ class TrackCalls(Calls):
         if format in _BYTES_FORMATS:
             return self._transport.request("GET", f"/api{path}", params=params).content
         return self._call("GET", path, params=params, values=True)
+
+    def iter_track_lines(self, experiment_id: str, topic: str) -> Iterator[bytes]:
+        """Yield the entries of a track as lines of JSON, by time, as they arrive.
+
+        Args:
+            experiment_id: The run's id on the server.
+            topic: The track.
+
+        Raises:
+            RemoteNotFoundError: there is no such track.
+            RemoteClientError: the request failed, or broke off; what was yielded is whole.
+
+        .. versionadded:: 0.7
+        """
+        path = "/api" + route("experiments", experiment_id, "tracks", topic, "data")
+        rest = b""
+        with self._transport.stream("GET", f"{path}?format=jsonl") as response:
+            for chunk in response.iter_bytes():
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line for line in lines if line)
+        if rest:
+            yield rest
 
     @changes("RemoteClient.list_tracks")
     def list_tracks(

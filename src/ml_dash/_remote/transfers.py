@@ -110,10 +110,20 @@ class _Partial:
     def __post_init__(self) -> None:
         self.digest = hashlib.sha256()
 
+    def take_up(self) -> None:
+        """Go on from what an earlier process has written."""
+        self.file.seek(0)
+        while chunk := self.file.read(_CHUNK_BYTES):
+            self.digest.update(chunk)
+            self.size += len(chunk)
+
     def restart(self) -> None:
         self.file.seek(0)
         self.file.truncate()
         self.digest, self.size = hashlib.sha256(), 0
+
+    def is_whole(self, checksum: str | None) -> bool:
+        return bool(checksum) and self.digest.hexdigest() == str(checksum).lower()
 
     def headers(self) -> dict[str, str]:
         # Compressed, the offset of a range would not be one of the file.
@@ -173,6 +183,57 @@ def download(
         finally:
             _discard(temporary)
     return destination
+
+
+def download_resumably(
+    transport: Transport, path: str, destination: Path, part: Path, checksum: str | None, what: str
+) -> None:
+    """Fetch a file as :func:`download` does, going on from what an earlier process has fetched.
+
+    Args:
+        transport: To the server.
+        path: Of the content on the server.
+        destination: Where the file belongs; what is there stays until the new one is complete.
+        part: Where it is kept until then, on the same disk; nobody else may write it meanwhile.
+        checksum: SHA-256 (hex) that it must have; None is logged as unverified.
+        what: The file, for errors.
+
+    Raises:
+        ChecksumMismatchError: what arrived is something else; the part is emptied.
+        LocalWriteError: it cannot be written.
+        RemoteClientError: the transfer failed; the part stays.
+    """
+    with _writing(destination):
+        for place in (destination, part):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("a+b") as file:
+            partial = _Partial(file)
+            partial.take_up()
+            # Whole, where whoever fetched it was stopped before it was in place.
+            if not (partial.size and partial.is_whole(checksum)):
+                _fetch_verified(transport, path, partial, checksum, what, destination)
+        os.replace(part, destination)
+
+
+def _fetch_verified(
+    transport: Transport,
+    path: str,
+    partial: _Partial,
+    checksum: str | None,
+    what: str,
+    destination: Path,
+) -> None:
+    resumed = partial.size > 0
+    _fetch(transport, path, partial)
+    if resumed and checksum and not partial.is_whole(checksum):
+        # The earlier part may be of another file: once more from the beginning.
+        partial.restart()
+        _fetch(transport, path, partial)
+    try:
+        _verify(partial, checksum, what, destination)
+    except ChecksumMismatchError:
+        partial.restart()
+        raise
 
 
 def _fetch(transport: Transport, path: str, partial: _Partial) -> None:

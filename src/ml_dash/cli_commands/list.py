@@ -181,12 +181,10 @@ def _file_rows(found: list[dict[str, Any]]) -> tuple[Sequence[str], list[Sequenc
 
 def file_of(record: dict[str, Any]) -> tuple[str, int, str | None]:
     """Return path, size in bytes and checksum of a file's record, of a folder or a server."""
+    from ml_dash.runs.remote import file_place
+
     physical = record.get("physicalFile") or record
-    name = str(physical.get("filename") or record.get("name"))
-    folder = str(record.get("pPath") or record.get("path") or "").strip("/")
-    # A server's path ends with the name already.
-    is_whole = "physicalFile" in record and folder.rpartition("/")[2] == name
-    path = folder if is_whole else f"{folder}/{name}".strip("/")
+    path = "/".join(file_place(record)).strip("/")
     return path, int(physical.get("sizeBytes") or 0), physical.get("checksum")
 
 

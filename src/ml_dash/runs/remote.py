@@ -42,6 +42,44 @@ def server_runs(
             yield ServerRun(client, each)
 
 
+def runs_meant(
+    client: RemoteClient, prefix: str | None, name: str | None = None
+) -> list[ServerRun]:
+    """Return the runs that a prefix means, sorted by path.
+
+    Args:
+        client: The server; its namespace counts where the prefix says none.
+        prefix: A project, a folder or a run below it, or a pattern with ``*`` and ``?``; all
+            projects of the namespace when omitted.
+        name: Only the runs of this name, or of this path below the project.
+
+    Raises:
+        RemoteClientError: the server cannot be asked.
+    """
+    found = [run for each in _places(client, prefix) for run in server_runs(client, *each)]
+    if prefix and prefix.count("/") > 1 and not _WILD & set(prefix):
+        wanted = prefix.strip("/")
+        found = [r for r in found if r.path == wanted or r.path.startswith(f"{wanted}/")]
+    if name is not None:
+        below = [(run, run.path.split("/", 2)[2]) for run in found]
+        found = [run for run, path in below if path == name.strip("/")] or [
+            run for run, path in below if path.rpartition("/")[2] == name
+        ]
+    return sorted(found, key=lambda run: run.path)
+
+
+def _places(client: RemoteClient, prefix: str | None) -> list[tuple[str]]:
+    if prefix is None:
+        projects = client.list_projects_graphql_or_raise(client.namespace)
+        return [(f"{client.namespace}/{each['slug']}",) for each in projects]
+    parts = [part for part in prefix.split("/") if part]
+    if len(parts) == 1:
+        parts.insert(0, client.namespace)
+    if _WILD & set(prefix):
+        return [("/".join(parts if len(parts) > 2 else [*parts, "*"]),)]
+    return [("/".join(parts[:2]),)]
+
+
 def find_run(client: RemoteClient, path: str) -> ServerRun:
     """Return the run of a path.
 
@@ -90,6 +128,17 @@ def run_on_the_way(client: RemoteClient, path: str) -> tuple[ServerRun, str]:
 def _finite(value: Any) -> float | None:
     """Return a number; None for none, and for the texts that stand for NaN and the infinities."""
     return None if value is None or isinstance(value, str) else value
+
+
+def file_place(record: dict[str, Any]) -> tuple[str, str]:
+    """Return folder and name of a file within its run, of a record of a server or of a folder."""
+    physical = record.get("physicalFile") or record
+    name = str(physical.get("filename") or record.get("name"))
+    folder = str(record.get("pPath") or record.get("path") or "").strip("/")
+    # A server's path ends with the name already.
+    if "physicalFile" in record and folder.rpartition("/")[2] == name:
+        folder = folder.rpartition("/")[0]
+    return folder, name
 
 
 class ServerRun(Run):

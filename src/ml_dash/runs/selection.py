@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ml_dash.runs.run import Run
 from ml_dash.runs.values import MISSING, checked_name, value_of
 from ml_dash.runs.where import where
 
 _AT_ONCE: Final = 8
+R = TypeVar("R", bound=Run)
 
 
 class Selection:
@@ -40,8 +41,8 @@ class Selection:
         self._reads_params = any("params" in text for text in texts)
 
     def of(
-        self, runs: Sequence[Run], read: Callable[[int], object] = lambda _count: None
-    ) -> list[Run]:
+        self, runs: Sequence[R], read: Callable[[int], object] = lambda _count: None
+    ) -> list[R]:
         """Return the wanted ones of some runs, sorted.
 
         Args:
@@ -65,7 +66,7 @@ class Selection:
         tagged = not self._tags or not self._tags.isdisjoint(run.facts.tags)
         return tagged and self._status in (None, run.facts.status)
 
-    def _sorted(self, runs: list[Run], name: str) -> list[Run]:
+    def _sorted(self, runs: list[R], name: str) -> list[R]:
         values = [(value_of(run, name), run) for run in runs]
         there = [(value, run) for value, run in values if value is not MISSING]
         there.sort(key=lambda pair: _rank(pair[0]), reverse=self._down)
