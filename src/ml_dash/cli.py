@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 partly done, 4 not authenticated, 5
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -110,7 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     edge = _Edge(Call())
     words = list(sys.argv[1:] if arguments is None else arguments)
     with edge:
-        outcome = program.main(words, prog_name="ml-dash", obj=edge.call, standalone_mode=False)
+        outcome = program.main(
+            words, prog_name="ml-dash", obj=edge.call, standalone_mode=False,
+            color=False if os.environ.get("NO_COLOR") else None,
+        )  # fmt: skip
         edge.code = outcome if isinstance(outcome, int) else 0
     return edge.code
 

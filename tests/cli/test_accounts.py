@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -175,6 +175,29 @@ def test_profile_with_a_refused_token(
     assert (facts["authenticated"], facts["verified"]) == (authenticated, False)
     assert "401" in facts["warning"]
     assert token not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("fault", "code"), [({"status": 500}, 1), ({"kind": "reset"}, 5)])
+def test_profile_when_the_server_fails(
+    ml_dash: Run, live: Live, fault: dict[str, Any], code: int
+) -> None:
+    """A server that fails, or breaks the connection, confirms nothing, and is named."""
+    with passing(live.url) as between:
+        between.fail(**{"kind": "status", "times": 10**6, **fault})
+        words = ("profile", "--dash-url", between.url, "--json")
+        done = ml_dash(*words, ML_DASH_TOKEN=live.token("alice"), **HONEST)
+    facts = json.loads(done.stdout)
+    assert (done.returncode, facts["authenticated"], facts["verified"]) == (code, False, False)
+    assert facts["warning"]
+
+
+def test_logout_that_cannot_be_done(ml_dash: Run, live: Live, tmp_path: Path) -> None:
+    """Where it is not certain that the token is gone, logout is a failure and says why."""
+    log_in(live, tmp_path, "alice")
+    (tmp_path / ".dash" / "tokens.encrypted").write_bytes(b"damaged")
+    done = ml_dash("logout", "--dash-url", live.url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "tokens.encrypted" in done.stderr
 
 
 def test_profile_without_the_server(ml_dash: Run) -> None:

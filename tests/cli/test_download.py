@@ -283,6 +283,20 @@ def test_a_refused_token(ml_dash: Run, user: str) -> None:
         assert (done.returncode, "401" in done.stderr) == (4, True)
 
 
+@pytest.mark.parametrize(("fault", "code", "said"), [
+    ({"status": 500}, 1, "500"), ({"kind": "reset"}, 5, "failed"),
+])  # fmt: skip
+def test_a_failing_server_is_named(
+    ml_dash: Run, live: Live, user: str, fault: dict[str, Any], code: int, said: str
+) -> None:
+    """A server that fails is not a run that is not there."""
+    with passing(live.url) as between:
+        between.fail(**{"kind": "status", "times": 10**6, "part": "/graphql", **fault})
+        for words in (("-p", f"{user}/vision"), ("--tracks", f"{user}/vision/two/robot/pose")):
+            done = ml_dash("download", *words, "--dash-url", between.url)
+            assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
 def test_tables(ml_dash: Run, user: str, tmp_path: Path) -> None:
     """Metrics and tracks as CSV, JSON lines and Parquet hold all points."""
     for form in ("csv", "jsonl", "parquet"):

@@ -13,12 +13,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ml_dash import Experiment
+from ml_dash.cli_commands._age import age
 from tests.cli.conftest import HONEST, Run
 from tests.delivery.loopback import Fault
 from tests.delivery.proxy import passing
@@ -257,6 +259,18 @@ def test_compare(ml_dash: Run, user: str) -> None:
     rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(every.stdout))}
     assert (rows["params.same"], rows["metrics.train.step"]) == (["1", "1"], ["29", "29"])
     assert ml_dash("compare", runs[0]).returncode == 2
+
+
+@pytest.mark.parametrize(("ago_s", "words"), [
+    (5, "just now"), (61, "1 minute ago"), (7300, "2 hours ago"), (90_000, "1 day ago"),
+    (40 * 86400, "1 month ago"), (800 * 86400, "2 years ago"),
+])  # fmt: skip
+def test_ages(ago_s: int, words: str) -> None:
+    """A moment is told by its age; a text that is no moment is shown as it is."""
+    then = datetime.now(timezone.utc) - timedelta(seconds=ago_s)
+    assert age(then.isoformat()) == words
+    assert age("yesterday") == "yesterday"
+    assert age(None) is None
 
 
 # -- at a terminal ---------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def user(live: Live, monkeypatch: pytest.MonkeyPatch) -> str:
 def record(prefix: str, root: Path, **settings: Any) -> Experiment:
     """Make a run on this machine with something of each kind."""
     exp = Experiment(prefix, dash_root=root, echo=False, readme="what it is", tags=["a", "b"],
-                     metadata={"seed": 7}, **settings)  # fmt: skip
+                     bindrs=["paper"], metadata={"seed": 7}, **settings)  # fmt: skip
     with exp.run:
         exp.params.set(lr=0.1, who=prefix)
         for number in range(20):
@@ -84,6 +84,8 @@ def test_all_of_a_run_arrives(ml_dash: Run, live: Live, user: str, tmp_path: Pat
     there = found(live, user, "vision/sweep/one")
     assert (there["name"], there["status"], there["tags"]) == ("one", "COMPLETED", ["a", "b"])
     assert (there["description"], there["metadata"]) == ("what it is", {"seed": 7})
+    asked = ml_dash("api", "-q", f"experimentById(id: '{there['id']}') {{ bindrs }}")
+    assert json.loads(asked.stdout)["experimentById"]["bindrs"] == ["paper"]
     assert there["params"] == {"lr": 0.1, "who": f"{user}/vision/sweep/one"}
     assert [each["message"] for each in there["logged"]] == [f"line {n}" for n in range(20)]
     compared = ml_dash("verify")

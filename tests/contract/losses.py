@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 from tests.contract.sites.kinds import Later, Test
 
+ACCOUNTS = "tests/cli/test_accounts.py::"
 DELIVERY = "tests/delivery/test_run_delivery.py::"
 DISK = "tests/durability/test_disk.py::"
+DOWNLOADS = "tests/cli/test_download.py::"
 ENDS = "tests/durability/test_ends.py::"
 EXPERIMENT = "tests/delivery/test_experiment.py::"
 FILES = "tests/durability/test_files.py::"
 PROCESSES = "tests/durability/test_processes.py::"
 SHIPPER = "tests/delivery/test_shipper.py::"
 VALUES = "tests/durability/test_values.py::"
+LOOKING = "tests/cli/test_looking.py::"
+UPLOADS = "tests/cli/test_upload.py::"
 
 _ANSWERS = "tests/delivery/test_answers.py::"
 _DISTANT = "tests/delivery/test_distance.py::"
@@ -197,16 +201,31 @@ LOSSES: dict[str, Loss] = {
     ),
     "C.6 values never summarised": Test(f"{ENDS}test_values_never_summarised_are_told"),
     "C.6 handles kept after close": Test(f"{ENDS}test_handles_kept_after_close_refuse"),
-    "C.6 upload, every request 500": Later("issue 6: upload exits with 1 and keeps its state"),
-    "C.6 upload, tracks": Later("issue 6: upload sends 50 track entries, and counts them"),
-    "C.6 upload, two runs of one name": Later("issue 6: upload gives each run its own parameters"),
-    "C.6 upload, two owners": Later("issue 6: upload sends each run to its owner's namespace"),
-    "C.6 upload, --resume": Later("issue 6: upload goes on after the last batch, without doubles"),
-    "C.6 upload, corrupt lines": Later("issue 6: upload names each line that it cannot send"),
-    "C.6 download": Later("issue 6: download brings a run back as it was uploaded"),
-    "C.6 download of an unknown project": Later("issue 6: download of what is not there fails"),
-    "C.6 download --tracks, 401, 500, reset": Later("issue 6: download --tracks names the cause"),
-    "C.6 list --json": Later("issue 6: list --json is one JSON document, whatever is listed"),
-    "C.6 profile --json, 401, 500, reset": Later("issue 6: profile --json says what failed"),
-    "C.6 logout, failing keyring": Later("issue 6: logout fails when the token is still there"),
+    "C.6 upload, every request 500": Test(f"{UPLOADS}test_a_failing_server_and_again"),
+    "C.6 upload, tracks": Test(f"{UPLOADS}test_all_of_a_run_arrives"),
+    "C.6 upload, two runs of one name": Test(
+        f"{UPLOADS}test_runs_of_one_name_and_of_several_owners",
+    ),
+    "C.6 upload, two owners": Test(f"{UPLOADS}test_runs_of_one_name_and_of_several_owners"),
+    "C.6 upload, --resume": Test(
+        f"{UPLOADS}test_a_failing_server_and_again",
+        f"{UPLOADS}test_interrupted",
+        f"{UPLOADS}test_again_sends_what_is_new",
+    ),
+    "C.6 upload, corrupt lines": Test(
+        f"{UPLOADS}test_corrupt_lines_and_missing_files",
+        f"{UPLOADS}test_damaged_folders_of_0_6",
+    ),
+    "C.6 download": Test(f"{DOWNLOADS}test_a_run_comes_back_as_it_was"),
+    "C.6 download of an unknown project": Test(f"{DOWNLOADS}test_what_cannot_be_fetched"),
+    "C.6 download --tracks, 401, 500, reset": Test(
+        f"{DOWNLOADS}test_a_refused_token",
+        f"{DOWNLOADS}test_a_failing_server_is_named",
+    ),
+    "C.6 list --json": Test(f"{LOOKING}test_columns_and_csv"),
+    "C.6 profile --json, 401, 500, reset": Test(
+        f"{ACCOUNTS}test_profile_with_a_refused_token",
+        f"{ACCOUNTS}test_profile_when_the_server_fails",
+    ),
+    "C.6 logout, failing keyring": Test(f"{ACCOUNTS}test_logout_that_cannot_be_done"),
 }

@@ -94,6 +94,9 @@ ALLOWED = {
         "token_key: (ValueError, TypeError)": "ends in the ConfigurationError below, without a "
         "cause that may show a password",
     },
+    "cli_commands/download.py": {
+        "_fetch: MLDashError": "told at once, counted, and part of the exit code",
+    },
     "cli_commands/login.py": {
         "_show_qr: ModuleNotFoundError": "the address is printed above it",
     },
@@ -107,9 +110,21 @@ ALLOWED = {
         "_default_dir: RuntimeError": "importing works without a home; the first use of the folder "
         "raises",
     },
+    "download/fetching.py": {
+        "_noted: (FileNotFoundError, ValueError, TypeError, KeyError)": "a folder without a w"
+        "hole note was not downloaded",
+    },
     "run.py": {
         "_login_name: (ImportError, KeyError, OSError)": "a user without a name has none; what "
         "needs the name raises",
+    },
+    "runs/run.py": {
+        "moment: ValueError": "a text that is no moment has no time",
+    },
+    "runs/where.py": {
+        "_holds: TypeError": "what cannot be compared is neither below nor above",
+        "reckon: (TypeError, ZeroDivisionError, OverflowError)": "what cannot be recko"
+        "ned with is missing",
     },
     "server/launch.py": {
         "_ended_by_sigterm: _ToldToEnd": "no error: the server was told to end, and did",

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import click
 
+from ml_dash.cli_commands._help import Context
+
 
 @dataclass
 class Call:
@@ -50,7 +52,13 @@ _SWITCHES: Final = (
 
 
 def add_switches(command: click.Command) -> None:
-    """Let a command understand the options that all have, by the names that it leaves free."""
+    """Let a command understand the options that all have, by the names that it leaves free.
+
+    So do the commands of a group.
+    """
+    command.context_class = Context
+    for inner in getattr(command, "commands", {}).values():
+        add_switches(inner)
     taken = {name for param in command.params for name in param.opts}
     for names, attribute, text in _SWITCHES:
         if names[-1] not in taken:

@@ -28,13 +28,13 @@ def command(
     query: str | None, mutation: str | None, variables: str | None, path: str | None,
     namespace: str | None, url: str | None, key: str | None,
 ) -> None:  # fmt: skip
-    r"""Send a GraphQL query or mutation, and print the data of the answer as JSON.
+    """Send a GraphQL query or mutation, and print the data of the answer as JSON.
 
-    Give the whole document or only its fields; texts may stand in single quotes:
+    Give the whole document or only its fields; texts may stand in single quotes. For instance
 
-    \b
-        ml-dash api -q "me { username }" --jq .me.username
-        ml-dash api -q "namespace(slug: 'alice') { projects { slug } }"
+    ml-dash api -q "me { username }" --jq .me.username
+
+    ml-dash api -q "namespace(slug: 'alice') { projects { slug } }"
     """
     if (query is None) == (mutation is None):
         raise click.UsageError("Give either --query or --mutation.")

@@ -1,7 +1,12 @@
 """Runs to look at, on this machine or on a server, all in one form.
 
 Examples:
+    >>> import tempfile
+    >>> from ml_dash import Experiment
     >>> from ml_dash.runs import local_runs, where
+    >>> root = tempfile.mkdtemp()
+    >>> with Experiment("alice/vision/first", dash_root=root, echo=False).run as experiment:
+    ...     _ = experiment.params.set(lr=0.001)
     >>> good = where("params.lr < 0.01 and status == 'COMPLETED'")
     >>> [run.path for run in local_runs(root) if good(run)]
     ['alice/vision/first']

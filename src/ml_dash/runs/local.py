@@ -12,7 +12,7 @@ from ml_dash._delivery.sources import LineSource
 from ml_dash._record import prefix as prefixes
 from ml_dash._store.layout import LOGS
 from ml_dash._store.run_store import RunStore
-from ml_dash.exceptions import FileReadError, NotFoundError
+from ml_dash.exceptions import FileReadError, MetricNotFoundError
 from ml_dash.runs.folders import LocalRun, Skipped, find_runs
 from ml_dash.runs.run import Facts, KeyStats, Run, Series
 
@@ -101,7 +101,11 @@ class FolderRun(Run):
         """Return the numbers under a key of a metric, made few."""
         found = self._numbers(metric).get(key)
         if found is None:
-            raise NotFoundError(f"The metric {metric!r} has no {key!r}")
+            raise MetricNotFoundError(
+                f"The metric {metric!r} has no numbers under {key!r}",
+                hint=f"It has {', '.join(self._numbers(metric)) or 'none'}",
+                context={"metric": metric, "key": key},
+            )
         step = max(1, math.ceil(len(found.few) / points))
         return Series(found.few[::step], found.seen)
 

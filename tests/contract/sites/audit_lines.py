@@ -57,8 +57,11 @@ SITES: dict[str, Site] = {
     "W7": Test(*_REFUSED, f"{MODES}test_without_buffering_it_is_the_same"),
     "OK1": Gone("no lock file is cleaned up: a lock is held on the file that it protects"),
     "OK2": Test("tests/unit/store/test_blobs.py::test_a_failed_copy_leaves_nothing"),
-    "OK3": Later("issue 6: login goes on without a browser, and prints the address to open"),
-    "OK4": Later("issue 6: download tells a run that is not there from one that it cannot ask for"),
+    "OK3": Test("tests/cli/test_accounts.py::test_what_the_browser_says_is_believed"),
+    "OK4": Test(
+        "tests/cli/test_download.py::test_a_refused_token",
+        "tests/cli/test_download.py::test_a_failing_server_is_named",
+    ),
     "P0-1": Test(
         *_REFUSED,
         f"{MODES}test_flush_that_cannot_write_says_how_much_waits",

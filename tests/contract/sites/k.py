@@ -1,76 +1,76 @@
-"""The error sites K of 0.6.13, its command line, and what shows that each is mended.
-
-Most lie in commands that 0.7 does not have yet: what is not there hides nothing. Each says what the
-command has to show when it comes.
-"""
+"""The error sites K of 0.6.13, its command line, and what shows that each is mended."""
 
 from __future__ import annotations
 
-from tests.contract.sites.kinds import Gone, Later, Site, Test
+from tests.contract.sites.kinds import Gone, Site, Test
 
+ACCOUNTS = "tests/cli/test_accounts.py::"
 CLI = "tests/cli/test_cli.py::"
+DOWN = "tests/cli/test_download.py::"
+LOOK = "tests/cli/test_looking.py::"
+PROJECTS = "tests/cli/test_projects.py::"
 TOKENS = "tests/unit/auth/test_token_storage.py::"
-
-
-def _upload(what: str) -> Later:
-    return Later(f"issue 6: upload is not there yet; with it, {what}")
-
-
-def _download(what: str) -> Later:
-    return Later(f"issue 6: download is not there yet; with it, {what}")
-
-
-def _command(name: str, what: str) -> Later:
-    return Later(f"issue 6: {name} is not there yet; with it, {what}")
-
+UP = "tests/cli/test_upload.py::"
+PARTS = "tests/unit/download/test_parts.py::"
 
 SITES: dict[str, Site] = {
-    "K01": _upload("an unreadable experiment.json is reported, and Ctrl-C ends the command"),
-    "K02": _upload("a run whose prefix is too short is named and counted as skipped"),
-    "K03": _upload("an unreadable file tree is reported and makes the exit code 3"),
-    "K04": _upload("a path that is no run is named without --verbose"),
-    "K05": _upload("corrupt lines and parameters are reported without --verbose, exit code 3"),
-    "K06": _upload("a file that is missing on disk is found by the run's own index"),
-    "K07": _upload("tracks arrive like every other stream"),
-    "K08": _upload("description, tags, bindrs and protection arrive from the run's document"),
-    "K09": _upload("the name stands once in the path on the server"),
-    "K10": _upload("what failed is kept, counted and sent by the next call; exit code 3"),
-    "K11": _upload("runs are told apart by their whole prefix"),
-    "K12": _upload("each owner's runs go to the owner's namespace"),
-    "K13": _upload("each stream goes on where its cursor stands, and nothing arrives twice"),
-    "K14": _upload("there is no state file to be corrupt: cursors lie in each run"),
-    "K15": _upload("nothing left to do is exit code 0"),
-    "K16": _upload("an invalid run is named and makes the exit code 3"),
-    "K17": _upload("a reply without an id is an InvalidResponseError"),
-    "K18": _upload("--tracks names run and topic by the run's own folder"),
-    "K19": _upload("a corrupt index of files is reported, not read as none"),
-    "K20": _upload("a client that cannot be built is one line and exit code 4 or 1"),
-    "K21": _download("every run comes down, by a test against a server"),
-    "K22": _download("a part that fails is counted and makes the exit code 3"),
-    "K23": _download("a project that is not there is exit code 1; namespace/project is understood"),
-    "K24": _download("metrics and files come by the client's own routes"),
-    "K25": _download("pages are read until the server's total is reached"),
-    "K26": _download("a broken transfer goes on without doubling a line"),
-    "K27": _download("a run that is there already is found and left, or replaced when told"),
-    "K28": _download("there is no state file: what is on disk says what is missing"),
-    "K29": _download("only 404 means that a run is elsewhere; other errors are told as they are"),
-    "K30": _download("files that are expected and not listed are an error"),
-    "K31": _command("list", "a time that cannot be read is shown as it is, and Ctrl-C ends it"),
-    "K32": _command("list", "--json prints JSON whatever the values hold"),
-    "K33": _command("list", "a null reply is an InvalidResponseError"),
-    "K34": _command("profile", "a refused token is exit code 4 and 'authenticated' is false"),
-    "K35": _command("profile", "without a token the exit code is 4, by the flag cli_exit_codes"),
-    "K36": _command("create", "an answer without a project is an error"),
-    "K37": _command("create and remove", "the true cause is told"),
-    "K38": _command("remove", "an answer of no changes nothing, exit code 0 as in 0.6"),
-    "K39": _command("api", "both forms of paths work, and quotes in a query stay"),
-    "K40": _command("login", "what the opener of the browser answers is believed"),
-    "K41": _command("login", "the address is printed beside the QR code, which may be missing"),
-    "K42": (
-        Test(f"{TOKENS}test_a_keyring_that_keeps_the_token_at_logout_is_an_error"),
-        _command("logout", "a token that stays is exit code 1"),
+    "K01": Test(f"{UP}test_what_is_no_run_is_named", f"{UP}test_interrupted"),
+    "K02": Test(f"{UP}test_what_is_no_run_is_named"),
+    "K03": Test(f"{UP}test_a_folder_that_cannot_be_read"),
+    "K04": Test(f"{UP}test_what_is_no_run_is_named"),
+    "K05": Test(f"{UP}test_damaged_folders_of_0_6", f"{UP}test_corrupt_lines_and_missing_files"),
+    "K06": Test(f"{UP}test_corrupt_lines_and_missing_files"),
+    "K07": Test(f"{UP}test_all_of_a_run_arrives"),
+    "K08": Test(f"{UP}test_all_of_a_run_arrives"),
+    "K09": Test(f"{UP}test_all_of_a_run_arrives"),
+    "K10": Test(f"{UP}test_a_failing_server_and_again"),
+    "K11": Test(f"{UP}test_runs_of_one_name_and_of_several_owners"),
+    "K12": Test(f"{UP}test_runs_of_one_name_and_of_several_owners"),
+    "K13": Test(f"{UP}test_a_failing_server_and_again", f"{UP}test_interrupted"),
+    "K14": Gone("no upload keeps a state file: cursors lie in each run's folder"),
+    "K15": Test(f"{UP}test_again_sends_what_is_new"),
+    "K16": Test(f"{UP}test_what_is_no_run_is_named"),
+    "K17": Test(f"{UP}test_an_answer_without_an_id"),
+    "K18": Test(f"{UP}test_track_file"),
+    "K19": Test(f"{UP}test_damaged_folders_of_0_6"),
+    "K20": Test(f"{UP}test_no_server_and_no_token"),
+    "K21": Test(f"{DOWN}test_a_run_comes_back_as_it_was"),
+    "K22": Test(f"{DOWN}test_a_part_that_fails"),
+    "K23": Test(f"{LOOK}test_a_project_that_is_not_there", f"{DOWN}test_what_is_meant"),
+    "K24": Test(f"{DOWN}test_a_run_comes_back_as_it_was"),
+    "K25": Test(f"{PARTS}test_a_page_that_does_not_say_more"),
+    "K26": Test(f"{DOWN}test_a_killed_download_goes_on"),
+    "K27": Test(
+        f"{DOWN}test_what_was_recorded_here_is_left_alone",
+        f"{DOWN}test_again_fetches_what_is_new",
     ),
-    "K43": Test(f"{CLI}test_foreseen_failure_is_three_lines"),
+    "K28": Gone("no download keeps a state file: what is in the run's folder says what is missing"),
+    "K29": Test(f"{DOWN}test_a_refused_token", f"{DOWN}test_a_failing_server_is_named"),
+    "K30": Test(f"{PARTS}test_files_that_are_not_listed"),
+    "K31": Test(f"{LOOK}test_ages"),
+    "K32": Test(f"{LOOK}test_columns_and_csv", f"{LOOK}test_show"),
+    "K33": Test(f"{LOOK}test_a_null_answer"),
+    "K34": Test(
+        f"{ACCOUNTS}test_profile_with_a_refused_token",
+        f"{ACCOUNTS}test_profile_when_the_server_fails",
+        f"{ACCOUNTS}test_profile_without_the_server",
+    ),
+    "K35": Test(f"{ACCOUNTS}test_profile_of_nobody"),
+    "K36": Test(f"{PROJECTS}test_an_answer_without_a_project", f"{PROJECTS}test_create_and_remove"),
+    "K37": Test(f"{PROJECTS}test_the_true_cause_is_told"),
+    "K38": Test(f"{PROJECTS}test_create_and_remove"),
+    "K39": Test(
+        f"{PROJECTS}test_api_path",
+        f"{PROJECTS}test_api_quotes",
+        f"{PROJECTS}test_api_errors",
+    ),
+    "K40": Test(f"{ACCOUNTS}test_what_the_browser_says_is_believed"),
+    "K41": Test(f"{ACCOUNTS}test_login_profile_logout"),
+    "K42": Test(
+        f"{TOKENS}test_a_keyring_that_keeps_the_token_at_logout_is_an_error",
+        f"{ACCOUNTS}test_logout_that_cannot_be_done",
+    ),
+    "K43": Test(f"{CLI}test_foreseen_failure_is_three_lines", f"{LOOK}test_errors_are_json_too"),
     "K44": Gone("no command keeps a state file; cursors are replaced whole, in each run's folder"),
     "K45": Test(f"{CLI}test_help_lists_every_command"),
 }
