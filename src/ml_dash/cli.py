@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 import ml_dash
-from ml_dash.cli_commands._call import Call, add_switches
+from ml_dash.cli_commands._call import Call, add_switches, whole_options
 from ml_dash.cli_commands._codes import FAILED, INTERRUPTED, code_of
 from ml_dash.exceptions import MLDashError
 
@@ -70,7 +70,8 @@ class _Commands(click.Group):
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             ctx.fail(f"There is no command {name!r}." + _did_you_mean(name))
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        return (*found[:2], whole_options(found[1], found[2])) if found[1] else found
 
 
 def _did_you_mean(name: str) -> str:

@@ -105,6 +105,22 @@ def test_wrong_use_is_exit_code_2(words: tuple[str, ...], ml_dash: Run, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("profile", "--js", "--cach"), 0, '"authenticated": false'),
+        (("create", "--projec", "a/b/c"), 2, "'a/b/c' names no project"),
+        (("create", "--pr=a/b/c"), 2, "--pr may stand for --pref, --prefix, --proj, --project"),
+        (("version", "--nothing"), 2, "No such option"),
+    ],
+)
+def test_shortened_options(words: tuple[str, ...], code: int, said: str, ml_dash: Run) -> None:
+    """Options may be shortened as in 0.6; what may stand for several is refused."""
+    done = ml_dash(*words)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+
+
 def test_foreseen_failure_is_three_lines(failing: Fail, capsys: pytest.CaptureFixture[str]) -> None:
     """An error of the package is told as what happened, what was kept and what to do; exit 1."""
     failing(LocalWriteError("No room in /x", kept="all earlier records", hint="Free some space"))

@@ -130,3 +130,17 @@ def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> N
     refused = ml_dash(*words, ML_DASH_TOKEN="another")
     assert refused.returncode == 1
     assert "BAD  server:" in refused.stdout
+
+
+def test_json_of_the_delivery_commands(ml_dash: Run, server: Loopback, offline: Path) -> None:
+    """Each of them prints one JSON document, and its exit code says the same."""
+    doctor = ml_dash("doctor", "--dash-url", server.url, "--json", ML_DASH_TOKEN=TOKEN)
+    found = {row["about"]: row["good"] for row in json.loads(doctor.stdout)}
+    assert (doctor.returncode, found["version"], found["pending"]) == (1, True, False)
+    synced = ml_dash("sync", "--json", ML_DASH_TOKEN=TOKEN)
+    (row,) = json.loads(synced.stdout)
+    assert (synced.returncode, row["outcome"], row["delivered"]) == (0, "delivered", 8)
+    next(offline.rglob("target.json")).write_text("{")
+    broken = ml_dash("verify", str(offline), "--json", ML_DASH_TOKEN=TOKEN)
+    (row,) = json.loads(broken.stdout)
+    assert (broken.returncode, row["same"]) == (3, False)

@@ -66,6 +66,32 @@ def add_switches(command: click.Command) -> None:
             command.params.append(_switch(free, attribute, text))
 
 
+def whole_options(command: click.Command, words: list[str]) -> list[str]:
+    """Return the words of a call with shortened options written out, as 0.6 took them.
+
+    Args:
+        command: The command.
+        words: What follows its name, in which ``--desc`` may stand for ``--description``.
+
+    Raises:
+        UsageError: a shortened option may stand for several.
+    """
+    names = {name for param in command.params for name in param.opts if name.startswith("--")}
+    names.add("--help")
+    end = words.index("--") if "--" in words else len(words)
+    return [_whole(word, names) for word in words[:end]] + words[end:]
+
+
+def _whole(word: str, names: set[str]) -> str:
+    name, sep, value = word.partition("=")
+    if not name.startswith("--") or name in names:
+        return word
+    meant = sorted(each for each in names if each.startswith(name))
+    if len(meant) > 1:
+        raise click.UsageError(f"{name} may stand for {', '.join(meant)}.")
+    return f"{meant[0]}{sep}{value}" if meant else word
+
+
 def json_option(func: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--json``, as the argument ``as_json``; errors are JSON then."""
     return click.option(

@@ -12,8 +12,10 @@ import ml_dash
 from ml_dash import future
 from ml_dash._arguments import spool_root
 from ml_dash._delivery.checkup import Finding, look_at_disk, look_at_runs, look_at_server
+from ml_dash.cli_commands._call import json_option
 from ml_dash.cli_commands._codes import DONE, FAILED
 from ml_dash.cli_commands._connect import server_url, url_option
+from ml_dash.cli_commands._output import put_json
 from ml_dash.cli_commands._runs import owing
 
 
@@ -21,17 +23,21 @@ from ml_dash.cli_commands._runs import owing
 @url_option
 @click.argument("roots", nargs=-1, metavar="[ROOT ...]",
                 type=click.Path(exists=True, path_type=Path))  # fmt: skip
-def command(roots: tuple[Path, ...], url: str | None) -> int:
+@json_option
+def command(roots: tuple[Path, ...], url: str | None, as_json: bool) -> int:
     """Look at the server, the token, the clock, the disk, and what is pending or was rejected.
 
     ROOT is a folder of runs, or a run; .dash and the spool when there is none. Exits with 1 when
     something is not as it should be.
     """
-    bad = 0
+    found = []
     for finding in _findings(roots, server_url(url)):
-        bad += not finding.good
-        click.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.about}: {finding.text}")
-    return FAILED if bad else DONE
+        found.append(finding)
+        if not as_json:
+            click.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.about}: {finding.text}")
+    if as_json:
+        put_json([vars(finding) for finding in found])
+    return DONE if all(finding.good for finding in found) else FAILED
 
 
 def _findings(roots: tuple[Path, ...], url: str) -> Iterator[Finding]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ml_dash._base import console
 from ml_dash._delivery.bulk import Outcome, Synced, sync
 from ml_dash._delivery.target import TargetFolder
-from ml_dash.cli_commands._call import detail
+from ml_dash.cli_commands._call import current, detail, fault, json_option
 from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._output import put_json
 from ml_dash.cli_commands._progress import Shown
 from ml_dash.cli_commands._runs import owing
 from ml_dash.exceptions import MLDashError
-
-_GOOD = frozenset({Outcome.DELIVERED})
 
 
 @click.command("sync")
@@ -24,30 +24,40 @@ _GOOD = frozenset({Outcome.DELIVERED})
 @click.option("--live", is_flag=True, help="Also runs that are still being written.")
 @click.option("--timeout", "patience_s", type=click.FloatRange(0), default=60.0, show_default=True,
               metavar="SECONDS", help="How long to go on without any success.")  # fmt: skip
-def command(roots: tuple[Path, ...], live: bool, patience_s: float) -> int:
+@json_option
+def command(roots: tuple[Path, ...], live: bool, patience_s: float, as_json: bool) -> int:
     """Deliver everything that any run under ROOT still owes to its server.
 
     ROOT is a folder of runs, or a run; .dash and the spool when there is none. Crashed, offline and
     halted runs are finished; nothing is delivered twice. Exits with 3 when something is still owed
     or was rejected.
     """
-    outcomes = [_deliver(run, folder, live, patience_s) for run, folder in owing(roots)]
-    if not outcomes:
-        click.echo("No run there is to be delivered to a server.")
-    return PARTLY if any(outcome not in _GOOD for outcome in outcomes) else DONE
-
-
-def _deliver(run: Path, folder: TargetFolder, live: bool, patience_s: float) -> Outcome | None:
     try:
-        with console.progress(f"Delivering {run.name}", 0) as advance:
+        rows = [_deliver(run, folder, live, patience_s) for run, folder in owing(roots)]
+    except KeyboardInterrupt:
+        fault("What was sent stays there; the same command sends the rest.")
+        raise
+    if as_json:
+        put_json(rows)
+    elif not rows:
+        click.echo("No run there is to be delivered to a server.")
+    return DONE if all(row["outcome"] == Outcome.DELIVERED.value for row in rows) else PARTLY
+
+
+def _deliver(run: Path, folder: TargetFolder, live: bool, patience_s: float) -> dict[str, Any]:
+    quiet = current().quiet or None
+    try:
+        with console.progress(f"Delivering {run.name}", 0, quiet=quiet) as advance:
             done = sync(run, folder, live=live, patience_s=patience_s, seen=Shown(advance))
     except (MLDashError, OSError) as error:
-        click.echo(f"{run}: {error}", err=True)
-        return None
-    click.echo(_line(done))
+        fault(f"{run}: {error}")
+        return {"run": str(run), "outcome": "failed", "error": str(error)}
+    if not current().as_json:
+        click.echo(_line(done))
     for damage in done.damaged:
         detail(f"  {damage}")
-    return done.outcome
+    return {"run": str(done.run), "outcome": done.outcome.value, "pruned": done.pruned,
+            **done.report.as_dict()}  # fmt: skip
 
 
 def _line(done: Synced) -> str:

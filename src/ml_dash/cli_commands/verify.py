@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ml_dash._delivery.bulk import opened
+from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verify import verify
+from ml_dash.cli_commands._call import current, fault, json_option
 from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._output import put_json
 from ml_dash.cli_commands._runs import owing
 from ml_dash.exceptions import MLDashError
 
@@ -16,22 +20,35 @@ from ml_dash.exceptions import MLDashError
 @click.command("verify")
 @click.argument("runs", nargs=-1, metavar="[RUN ...]",
                 type=click.Path(exists=True, path_type=Path))  # fmt: skip
-def command(runs: tuple[Path, ...]) -> int:
+@json_option
+def command(runs: tuple[Path, ...], as_json: bool) -> int:
     """Compare what was delivered of each RUN with what its server has now.
 
     RUN is a run or a folder of runs; .dash and the spool when there is none. All records are read
     back. Exits with 3 when a count or a checksum differs, or a run could not be compared.
     """
-    bad = 0
-    for run, folder in owing(runs):
-        click.echo(f"{run} and {folder.target.url}")
-        try:
-            with opened(run, folder) as delivery:
-                for row in verify(delivery):
-                    bad += not row.same
-                    word = "same" if row.same else "DIFFERENT"
-                    click.echo(f"  {row.stream}: {row.here} here, {row.there} there, {word}")
-        except (MLDashError, OSError) as error:
-            bad += 1
-            click.echo(f"  cannot be compared: {error}", err=True)
-    return PARTLY if bad else DONE
+    rows = [_compared(run, folder) for run, folder in owing(runs)]
+    if as_json:
+        put_json(rows)
+    return DONE if all(row["same"] for row in rows) else PARTLY
+
+
+def _compared(run: Path, folder: TargetFolder) -> dict[str, Any]:
+    """Compare a run with its server, and print each stream as it is done."""
+    row: dict[str, Any] = {"run": str(run), "url": "", "same": True, "streams": [], "error": None}
+    quiet = current().as_json
+    try:
+        row["url"] = folder.target.url
+        if not quiet:
+            click.echo(f"{run} and {row['url']}")
+        with opened(run, folder) as delivery:
+            for each in verify(delivery):
+                row["same"] &= each.same
+                row["streams"].append(vars(each))
+                if not quiet:
+                    word = "same" if each.same else "DIFFERENT"
+                    click.echo(f"  {each.stream}: {each.here} here, {each.there} there, {word}")
+    except (MLDashError, OSError) as error:
+        row |= {"same": False, "error": str(error)}
+        fault(f"  cannot be compared: {error}")
+    return row
