@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +21,47 @@ if TYPE_CHECKING:
 HONEST = {"ML_DASH_FUTURE": "cli_exit_codes"}
 """The environment in which commands of 0.6 end with honest codes."""
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@contextmanager
+def terminal(
+    *words: str, home: Path | None = None, stop_at: str | None = None, **settings: str
+) -> Iterator[str]:
+    """Run ``ml-dash`` at a pseudo-terminal, in a home folder, and give what it draws.
+
+    When it has drawn ``stop_at`` it gets Ctrl-C.
+    """
+    ours, theirs = pty.openpty()
+    parts: list[bytes] = []
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120",
+                   **({} if home is None else {"HOME": str(home)}), **settings}  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ml_dash.cli", *words], stdin=theirs, stdout=theirs, stderr=theirs,
+        env=environment, cwd=home,
+    )  # fmt: skip
+    os.close(theirs)
+    thread = threading.Thread(target=_drain, args=(ours, parts, process, stop_at))
+    thread.start()
+    process.wait(60)
+    thread.join()
+    os.close(ours)
+    yield b"".join(parts).decode()
+
+
+def _drain(
+    descriptor: int, parts: list[bytes], process: subprocess.Popen[bytes], stop_at: str | None
+) -> None:
+    while True:
+        try:
+            piece = os.read(descriptor, 4096)
+        except OSError:  # the other end is closed
+            return
+        if not piece:
+            return
+        parts.append(piece)
+        if stop_at is not None and stop_at.encode() in b"".join(parts):
+            process.send_signal(signal.SIGINT)
+            stop_at = None
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.cli.conftest import HONEST, Run
+from tests.cli.conftest import HONEST, Run, terminal
 from tests.delivery.proxy import passing
 
 if TYPE_CHECKING:
@@ -140,6 +140,15 @@ def test_interrupted_login(live: Live, tmp_path: Path) -> None:
                 break
         assert process.communicate(timeout=60)[0].strip().endswith("Interrupted.")
         assert process.returncode == 130
+
+
+def test_a_code_to_scan_is_drawn_at_a_terminal(live: Live, tmp_path: Path) -> None:
+    """At a terminal the address is also there as a QR code, of which half blocks are the dots."""
+    pytest.importorskip("qrcode")
+    with terminal("login", "--dash-url", live.url, "--no-browser", home=tmp_path,
+                  stop_at="is good for") as drawn:  # fmt: skip
+        assert f"{live.url}/device" in drawn
+        assert drawn.count("\u2588") > 100
 
 
 def test_login_where_nobody_listens(ml_dash: Run) -> None:

@@ -6,13 +6,10 @@ import csv
 import io
 import json
 import os
-import pty
 import secrets
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +18,7 @@ import pytest
 
 from ml_dash import Experiment
 from ml_dash.cli_commands._age import age
-from tests.cli.conftest import HONEST, Run
+from tests.cli.conftest import HONEST, Run, terminal
 from tests.delivery.loopback import Fault
 from tests.delivery.proxy import passing
 
@@ -274,36 +271,6 @@ def test_ages(ago_s: int, words: str) -> None:
 
 
 # -- at a terminal ---------------------------------------------------------------------------------
-
-
-@contextmanager
-def terminal(*words: str, **settings: str) -> Iterator[str]:
-    """Run ``ml-dash`` at a pseudo-terminal, and give what it draws."""
-    ours, theirs = pty.openpty()
-    parts: list[bytes] = []
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", **settings}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ml_dash.cli", *words], stdin=theirs, stdout=theirs, stderr=theirs,
-        env=environment,
-    )  # fmt: skip
-    os.close(theirs)
-    thread = threading.Thread(target=_drain, args=(ours, parts))
-    thread.start()
-    process.wait(60)
-    thread.join()
-    os.close(ours)
-    yield b"".join(parts).decode()
-
-
-def _drain(descriptor: int, parts: list[bytes]) -> None:
-    while True:
-        try:
-            piece = os.read(descriptor, 4096)
-        except OSError:  # the other end is closed
-            return
-        if not piece:
-            return
-        parts.append(piece)
 
 
 def test_a_table_is_drawn_at_a_terminal(user: str) -> None:

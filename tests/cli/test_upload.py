@@ -17,7 +17,7 @@ import pytest
 from ml_dash import Experiment
 from ml_dash.client import RemoteClient
 from ml_dash.exceptions import RemoteNotFoundError
-from tests.cli.conftest import HONEST, Run
+from tests.cli.conftest import HONEST, Run, terminal
 from tests.compat.golden import trees
 from tests.compat.golden.trees import Golden
 from tests.delivery.loopback import Fault
@@ -326,6 +326,16 @@ def test_interrupted(ml_dash: Run, live: Live, user: str, tmp_path: Path) -> Non
         assert ml_dash("upload", "--dash-url", between.url, **HONEST).returncode == 0
         assert ml_dash("verify").returncode == 0
     assert len(found(live, user, "vision/one")["logged"]) == 20
+
+
+def test_progress_is_drawn_at_a_terminal(live: Live, user: str, tmp_path: Path) -> None:
+    """At a terminal a bar is drawn and taken away, and none with --quiet."""
+    record(f"{user}/vision/one", tmp_path / ".dash")
+    with terminal("upload", "--quiet", "--target", f"{user}/other", home=tmp_path) as quiet:
+        assert quiet.strip() == f"{user}/vision/one: ok, 64 of 64 records"
+    with terminal("upload", home=tmp_path) as drawn:
+        assert "\u2501" in drawn
+        assert f"{user}/vision/one: ok, 64 of 64 records" in drawn
 
 
 # -- a file of a track -----------------------------------------------------------------------------
