@@ -12,6 +12,7 @@ Importing this package does no I/O and loads nothing heavy: each name is loaded 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -102,3 +103,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME})
+
+
+if "ML_DASH_REHEARSAL" in os.environ:  # set by `ml-dash migrate rehearse` for the program it runs
+    import_module("ml_dash.migrate.injection").install_from_environment()

@@ -1,0 +1,140 @@
+"""Rehearsing 1.0: a program is run again and again, with another call failing each time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from ml_dash.exceptions import UsageError
+from ml_dash.migrate.injection import FOLDER, MET, PLAN, RAISED, Call
+
+HANDLED: Final = "handled"
+CRASHED: Final = "crashed"
+NEVER: Final = "never reached"
+HUNG: Final = "hung"
+_TAIL_LINES: Final = 12
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a program made of a call that failed.
+
+    Attributes:
+        call: The call.
+        outcome: ``handled``, ``crashed``, ``hung`` or ``never reached``.
+        said: The end of what it wrote to stderr, when it did not handle the error.
+    """
+
+    call: Call
+    outcome: str
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A rehearsal.
+
+    Attributes:
+        exit_code: Of the program under the preview of 1.0, with nothing failing.
+        said: The end of what it wrote to stderr then, if it failed.
+        outcomes: One for each call that was met, or was expected.
+    """
+
+    exit_code: int
+    said: str
+    outcomes: list[Outcome]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the program runs, and handles each error that it may meet."""
+        return self.exit_code == 0 and all(
+            each.outcome in (HANDLED, NEVER) for each in self.outcomes
+        )
+
+
+def rehearse(
+    command: Sequence[str],
+    *,
+    expected: Iterable[tuple[str, int, str]] = (),
+    timeout_s: float | None = None,
+    seen: Callable[[int, int], object] = lambda _done, _total: None,
+) -> Rehearsed:
+    """Run a program under the preview of 1.0, then once for each call that may raise there.
+
+    Args:
+        command: The program, such as ``["python", "train.py"]``; it must come to an end.
+        expected: Calls (file, line, API) that are known from elsewhere: those that are not met
+            count as never reached.
+        timeout_s: How long one run may take, in seconds.
+        seen: Called before each run, with how many are done and how many there are.
+
+    Raises:
+        UsageError: the program cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="ml-dash-rehearsal-") as name:
+        folder = Path(name)
+        seen(0, 1)
+        code, said = _run(command, folder, timeout_s)
+        met = _read(folder / MET)
+        outcomes: list[Outcome] = []
+        if code == 0:
+            for number, call in enumerate(met, 1):
+                seen(number, len(met) + 1)
+                outcomes.append(_failing(command, folder, call, timeout_s))
+        places = {(call.file, call.line, call.api) for call in met}
+        outcomes += [Outcome(Call(*each, raises=""), NEVER) for each in expected
+                     if each not in places]  # fmt: skip
+        return Rehearsed(code, said if code else "", outcomes)
+
+
+def _failing(
+    command: Sequence[str], folder: Path, call: Call, timeout_s: float | None
+) -> Outcome:
+    (folder / PLAN).write_text(json.dumps(asdict(call)))
+    (folder / RAISED).unlink(missing_ok=True)
+    code, said = _run(command, folder, timeout_s)
+    if not (folder / RAISED).exists():
+        return Outcome(call, NEVER, said if code else "")
+    if code is _TOO_LONG:
+        return Outcome(call, HUNG, said)
+    return Outcome(call, CRASHED, said) if code else Outcome(call, HANDLED)
+
+
+_TOO_LONG: Final = -(10**6)
+
+
+def _run(command: Sequence[str], folder: Path, timeout_s: float | None) -> tuple[int, str]:
+    """Run the program; return its exit code and the end of what it wrote to stderr."""
+    settings = {**os.environ, "ML_DASH_FUTURE_STRICT": "1", FOLDER: str(folder)}
+    try:
+        done = subprocess.run(
+            list(command), env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, timeout=timeout_s, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        return _TOO_LONG, _tail(error.stderr or b"")
+    except OSError as error:
+        hint = "Write it as: ml-dash migrate rehearse -- python train.py"
+        raise UsageError(
+            f"{command[0]} cannot be started: {error.strerror}", cause=error, hint=hint
+        ) from error
+    return done.returncode, _tail(done.stderr)
+
+
+def _tail(text: bytes) -> str:
+    lines = text.decode("utf-8", "replace").rstrip().splitlines()
+    return "\n".join(lines[-_TAIL_LINES:])
+
+
+def _read(path: Path) -> list[Call]:
+    """Return the calls that were noted, each once: several processes may have noted the same."""
+    if not path.exists():
+        return []
+    found = [Call(**json.loads(line)) for line in path.read_text().splitlines()]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,156 @@
+"""Rehearsals of 1.0: programs and tests whose calls fail, one at a time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.migrate.conftest import Process
+
+TRAIN = """
+import sys
+from ml_dash import Experiment
+from ml_dash.exceptions import MLDashError
+
+with Experiment("alice/vision/one", dash_root=".dash", echo=False).run as exp:
+    exp.params.set(lr=0.1)
+    exp.metrics("train").log(loss=0.5)
+    print(exp.params.get())                       # line 9: crashes
+    try:
+        exp.metrics("train").read()
+    except MLDashError as error:
+        print("went on without", error, file=sys.stderr)
+    try:
+        names = [each["name"] for each in exp.metrics("train").list_all_or_raise()]
+    except Exception:
+        names = []
+    if exp.files("models").exists():              # line 18: crashes, in a function
+        raise SystemExit("no")
+"""
+
+
+def outcomes(text: str) -> dict[tuple[int, str, str], str]:
+    """Return what became of each call, by line, API and error."""
+    return {(call["line"], call["api"], call["raises"]): call["outcome"]
+            for call in json.loads(text)["calls"]}  # fmt: skip
+
+
+def test_each_call_fails_once(ml_dash: Process, tmp_path: Path) -> None:
+    """Calls are found by running, fail one at a time, and what the program makes of it is told."""
+    (tmp_path / "train.py").write_text(TRAIN)
+    words = ("migrate", "rehearse", "--json", "--", sys.executable, "train.py")
+    done = ml_dash(*words)
+    assert done.returncode == 3, done.stderr
+    assert outcomes(done.stdout) == {
+        (9, "ParametersBuilder.get", "CorruptDataError"): "crashed",
+        (11, "MetricBuilder.read", "CorruptDataError"): "handled",
+        (15, "MetricBuilder.list_all", "CorruptDataError"): "handled",
+        (18, "FileBuilder.exists", "CorruptDataError"): "crashed",
+        (18, "FileBuilder.exists", "FileReadError"): "crashed",
+    }
+    said = next(call["said"] for call in json.loads(done.stdout)["calls"] if call["line"] == 9)
+    assert "because this is a rehearsal of ml-dash 1.0" in said
+    plain = ml_dash(*(word for word in words if word != "--json"))
+    assert plain.returncode == 3
+    assert "train.py:9  ParametersBuilder.get  CorruptDataError  crashed" in plain.stdout
+
+
+def test_a_program_that_is_ready(ml_dash: Process, tmp_path: Path) -> None:
+    """A program that handles what may fail is ready; a line that it did not run is told."""
+    (tmp_path / "train.py").write_text(
+        TRAIN.replace("print(exp.params.get()) ", "pass #").replace(
+            'if exp.files("models").exists()', "if False"
+        )
+    )
+    known = [{"file": "other.py", "line": 7, "api": "TrackBuilder.read"}]
+    (tmp_path / "known.json").write_text(json.dumps(known))
+    done = ml_dash("migrate", "rehearse", "--from", "known.json", "--json", "--",
+                   sys.executable, "train.py")  # fmt: skip
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["ready"], result["exit_code"]) == (0, True, 0)
+    assert outcomes(done.stdout)[(7, "TrackBuilder.read", "")] == "never reached"
+
+
+@pytest.mark.parametrize(("program", "said"), [
+    ("from ml_dash import Experiment\nExperiment('a/b/c', nmae='x')", "has no argument 'nmae'"),
+    ("raise SystemExit('tired')", "tired"),
+])  # fmt: skip
+def test_a_program_that_does_not_run_under_1_0(
+    ml_dash: Process, tmp_path: Path, program: str, said: str
+) -> None:
+    """What fails under the preview with nothing injected is said, and nothing is injected."""
+    (tmp_path / "train.py").write_text(program)
+    done = ml_dash("migrate", "rehearse", "--", sys.executable, "train.py")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "under 1.0, with nothing failing" in done.stderr
+    assert said in done.stderr
+
+
+def test_a_program_that_hangs(ml_dash: Process, tmp_path: Path) -> None:
+    """A program that waits for ever when a call fails is stopped, and told."""
+    (tmp_path / "train.py").write_text(
+        "import threading\nfrom ml_dash import Experiment\n"
+        "with Experiment('alice/vision/one', dash_root='.dash', echo=False).run as exp:\n"
+        "    try:\n        exp.params.get()\n    except Exception:\n"
+        "        threading.Event().wait()\n"
+    )
+    done = ml_dash("migrate", "rehearse", "--timeout", "4", "--json", "--",
+                   sys.executable, "train.py")  # fmt: skip
+    assert done.returncode == 3
+    assert set(outcomes(done.stdout).values()) == {"hung"}
+
+
+@pytest.mark.parametrize("words", [("--", "no-such-program"), ("--",),
+                                   ("--from", "x.json", "--", "python")])  # fmt: skip
+def test_wrong_use(ml_dash: Process, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """What cannot be run is exit code 2."""
+    (tmp_path / "x.json").write_text("[1]")
+    assert ml_dash("migrate", "rehearse", *words).returncode == 2
+
+
+TESTS = """
+import pytest
+from ml_dash import Experiment
+
+@pytest.fixture
+def exp(tmp_path):
+    exp = Experiment("alice/vision/one", dash_root=tmp_path, echo=False)
+    with exp.run:
+        exp.params.set(lr=0.1)
+        yield exp
+
+def test_crashes(exp):
+    assert exp.params.get() == {"lr": 0.1}
+
+def test_handles(exp):
+    try:
+        exp.metrics("train").list_all_or_raise()
+    except Exception:
+        pass
+
+def test_calls_nothing():
+    assert True
+"""
+
+
+def test_the_pytest_plugin(process: Process, tmp_path: Path) -> None:
+    """Each test is run again for each call that it makes; what it lets through is told."""
+    (tmp_path / "test_train.py").write_text(TESTS)
+    done = process("-m", "pytest", "-q", "-p", "no:cacheprovider", "--ml-dash-inject")
+    assert done.returncode == 1, done.stdout
+    assert "3 passed" in done.stdout
+    assert "test_train.py:13  ParametersBuilder.get  CorruptDataError  crashed" in done.stdout
+    assert "test_train.py:17  MetricBuilder.list_all  CorruptDataError  handled" in done.stdout
+    assert "2 calls may fail from 1.0 on; the tests handle 1 of these failures." in done.stdout
+    plain = process("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert (plain.returncode, "readiness" in plain.stdout) == (0, False)
+
+
+def test_without_the_option_nothing_is_imported(process: Process) -> None:
+    """The plugin costs a run without its option no import of ours but itself."""
+    code = ("import sys, ml_dash.pytest_plugin;"
+            "print([name for name in sys.modules if name.startswith('ml_dash.')])")  # fmt: skip
+    assert process("-c", code).stdout == "['ml_dash.pytest_plugin']\n"
