@@ -114,6 +114,11 @@ ALLOWED = {
         "_noted: (FileNotFoundError, ValueError, TypeError, KeyError)": "a folder without a w"
         "hole note was not downloaded",
     },
+    "migrate/damage.py": {
+        "_json: (FileNotFoundError, ValueError)": "what is no JSON is what is being looked for",
+        "_read: ValueError": "counted, and told as damage",
+        "readable_part: ValueError": "here the readable part ends",
+    },
     "migrate/report.py": {
         "_of_json: ValueError": "a line of a log that only begins like JSON",
     },

@@ -27,6 +27,20 @@ def scan(folder: Path, known: Container[str], experiment_id: str) -> list[dict[s
     Raises:
         OSError: a file cannot be read.
     """
+    records = unlisted(folder, known, experiment_id)
+    if records:
+        _log.warning(
+            "The records of %d files in %s were made again from the folder; their "
+            "descriptions, tags and metadata are lost",
+            len(records),
+            folder,
+            extra=about("reading the list of files", path=folder, count=len(records)),
+        )
+    return records
+
+
+def unlisted(folder: Path, known: Container[str], experiment_id: str) -> list[dict[str, Any]]:
+    """Do what :func:`scan` does, without a word in the log."""
     found = []
     for place, folders, names in os.walk(folder):
         folders.sort()
@@ -35,14 +49,6 @@ def scan(folder: Path, known: Container[str], experiment_id: str) -> list[dict[s
             paths = [Path(place) / name for name in sorted(names)]
             found += [(parts, path) for path in paths if path.is_file() and not path.is_symlink()]
     found.sort(key=lambda one: int(one[0][-1]))
-    if found:
-        _log.warning(
-            "The records of %d files in %s were made again from the folder; their "
-            "descriptions, tags and metadata are lost",
-            len(found),
-            folder,
-            extra=about("reading the list of files", path=folder, count=len(found)),
-        )
     return [_record(parts, path, experiment_id) for parts, path in found]
 
 

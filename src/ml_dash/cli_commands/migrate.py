@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from ml_dash import future
 from ml_dash.cli_commands._call import fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
+
+if TYPE_CHECKING:
+    from ml_dash.migrate.store import Checked
 
 
 @click.group("migrate")
@@ -137,3 +140,42 @@ def _tell_run(done: int, total: int) -> None:
 
 def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+@command.command("store")
+@click.argument("path", default=".dash", type=click.Path(exists=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only tell what is damaged.")
+@json_option
+def store(path: Path, dry_run: bool, as_json: bool) -> int:
+    """Look for what 0.6 has left damaged in the runs below PATH (.dash), and mend it.
+
+    Of each file that is mended a copy is kept in the run's .ml-dash folder first. What was lost in
+    0.6 and cannot be recovered is named. Exit code 3 means that something damaged is left.
+    """
+    from ml_dash.migrate.store import as_dict, check_store
+
+    count, left, rows = 0, 0, []
+    for checked in check_store(path, mend=not dry_run):
+        count += 1
+        left += sum(each.kind != "numbers" for each in checked.left)
+        if as_json:
+            rows.append(as_dict(checked))
+        else:
+            _show_checked(checked, dry_run)
+    if as_json:
+        put_json(rows)
+    else:
+        note(f"{count} runs were looked through; {left} damages are left.")
+    return PARTLY if left else DONE
+
+
+def _show_checked(checked: Checked, dry_run: bool) -> None:
+    for each in checked.found:
+        state = "mended" if each in checked.mended else (
+            "note" if each.kind == "numbers" else
+            "can be mended" if dry_run and each.made is not None else "DAMAGED"
+        )  # fmt: skip
+        lost = f"; lost in 0.6: {each.lost}" if each.lost else ""
+        click.echo(f"{each.path}: {each.what} ({state}){lost}")
+    if checked.backup is not None:
+        click.echo(f"  as it was: {checked.backup}")
