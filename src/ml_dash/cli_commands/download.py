@@ -12,6 +12,7 @@ from ml_dash._base import console
 from ml_dash.cli_commands._call import current, detail, fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, FAILED, PARTLY, as_in_06, code_of
 from ml_dash.cli_commands._connect import connected, prefix_option, server_options
+from ml_dash.cli_commands._kinds import left_out, skip_options
 from ml_dash.cli_commands._output import put_json, size_in_words
 from ml_dash.exceptions import MLDashError, UsageError
 
@@ -33,11 +34,7 @@ _OF_TRACKS: Final = ("json", "jsonl", "parquet", "mcap")
 @click.option("--tags", metavar="TAG,...", help="Only runs with one of these tags.")
 @click.option("--where", "condition", metavar="CONDITION",
               help="Only runs for which this holds; see `ml-dash list --help`.")  # fmt: skip
-@click.option("--skip-params", is_flag=True, help="Leave parameters out.")
-@click.option("--skip-logs", is_flag=True, help="Leave log lines out.")
-@click.option("--skip-metrics", is_flag=True, help="Leave metrics out.")
-@click.option("--skip-tracks", is_flag=True, help="Leave tracks out.")
-@click.option("--skip-files", is_flag=True, help="Leave files out.")
+@skip_options
 @click.option("--dry-run", is_flag=True, help="Only list the runs and what they hold.")
 @click.option("--overwrite", is_flag=True,
               help="Move runs aside that are here and did not come from the server.")  # fmt: skip
@@ -144,14 +141,12 @@ class _Download:
     def __init__(
         self, client: RemoteClient, runs: Sequence[ServerRun], root: Path, options: dict[str, Any]
     ) -> None:
-        from ml_dash.download import KINDS
-
         self._client = client
         self._runs = runs
         self._root = root
         self._how = {
             "overwrite": options["overwrite"], "at_once": options["at_once"],
-            "skip": [kind for kind in KINDS if options[f"skip_{kind}"]],
+            "skip": left_out(options),
         }  # fmt: skip
         self.done: list[Downloaded] = []
         self.failed: list[tuple[ServerRun, MLDashError]] = []

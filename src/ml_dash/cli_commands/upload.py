@@ -18,6 +18,7 @@ from ml_dash.cli_commands._connect import (
     server_url,
     token_given,
 )
+from ml_dash.cli_commands._kinds import left_out, skip_options
 from ml_dash.cli_commands._output import put_json, size_in_words
 from ml_dash.cli_commands._progress import Shown
 from ml_dash.exceptions import MLDashError, UsageError
@@ -32,11 +33,7 @@ if TYPE_CHECKING:
 @prefix_option(text="Only runs of this project, or below this path, or that match * and ?.")
 @click.option("-t", "--target", default="", metavar="NAMESPACE/PROJECT[/FOLDER]",
               help="Where the runs go; else to their own prefixes.")  # fmt: skip
-@click.option("--skip-params", is_flag=True, help="Leave parameters here.")
-@click.option("--skip-logs", is_flag=True, help="Leave log lines here.")
-@click.option("--skip-metrics", is_flag=True, help="Leave metrics here.")
-@click.option("--skip-tracks", is_flag=True, help="Leave tracks here.")
-@click.option("--skip-files", is_flag=True, help="Leave files here.")
+@skip_options
 @click.option("--dry-run", is_flag=True, help="Only list the runs and what they hold.")
 @click.option("--strict", is_flag=True, help="Send nothing if anything cannot be read.")
 @click.option("--append", is_flag=True,
@@ -129,7 +126,8 @@ def _looked(runs: list[LocalRun]) -> Iterator[tuple[LocalRun, Contents]]:
 
 
 def _is_damaged(runs: list[LocalRun], skipped: list[Skipped]) -> bool:
-    return bool(skipped) | sum(len(contents.damaged) for _, contents in _looked(runs)) > 0
+    # Each run is looked into, so that all damages are told at once.
+    return sum(len(contents.damaged) for _, contents in _looked(runs)) + len(skipped) > 0
 
 
 def _counted(contents: Contents) -> str:
@@ -158,8 +156,6 @@ class _Upload:
     def __init__(
         self, runs: list[LocalRun], skipped: list[Skipped], options: dict[str, Any]
     ) -> None:
-        from ml_dash.upload import KINDS
-
         self._runs = runs
         self._skipped = skipped
         self._url = server_url(options["url"])
@@ -167,7 +163,7 @@ class _Upload:
         self._how = {
             "target": options["target"], "append": options["append"], "live": options["live"],
             "patience_s": options["patience_s"], "api_key": token_given(self._url, options["key"]),
-            "skip": [kind for kind in KINDS if options[f"skip_{kind}"]],
+            "skip": left_out(options),
         }  # fmt: skip
         self.done: list[Uploaded] = []
         self.failed: list[tuple[LocalRun, MLDashError | OSError]] = []
