@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ml_dash.exceptions import MissingDependencyError, UsageError
+from ml_dash.exceptions import ConfigurationError, MissingDependencyError
 
 if TYPE_CHECKING:
     from ml_dash.server.settings import ServerSettings
@@ -144,7 +144,9 @@ def revoke(context: click.Context, token_id: int) -> None:
         done = tokens.revoke(connection, token_id)
     database.close()
     if not done:
-        raise UsageError(f"There is no valid token {token_id}", hint="ml-dash server token list")
+        raise ConfigurationError(
+            f"There is no valid token {token_id}", hint="See `ml-dash server token list`"
+        )
     click.echo(f"Revoked {token_id}")
 
 
