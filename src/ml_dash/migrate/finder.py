@@ -1,0 +1,417 @@
+"""Finding uses of what changes in a module, without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from ml_dash.flags import Api, Flag
+from ml_dash.migrate import known
+
+CERTAIN: Final = "certain"
+LIKELY: Final = "likely"
+_BROAD: Final = frozenset({"Exception", "BaseException"})
+
+Node = cst.CSTNode
+
+
+@dataclass(frozen=True)
+class Use:
+    """A use of something that changes.
+
+    Attributes:
+        line: Its line, from 1.
+        column: Its column, from 0.
+        flag: The flag that changes it.
+        api: What is used, as the flag table has it.
+        certainty: ``certain`` or ``likely``.
+        context: What is done with the answer: ``is None``, ``truth``, ``or``, ``unused`` or
+            ``used``; for an argument its name.
+        guarded: Whether a broad ``except`` is around it.
+        advice: What to write instead.
+    """
+
+    line: int
+    column: int
+    flag: str
+    api: str
+    certainty: str
+    context: str
+    guarded: bool
+    advice: str
+
+
+@dataclass
+class Knowledge:
+    """What is known of a project's own names.
+
+    Attributes:
+        returns: The type that a function gives, by module and name.
+        attributes: The types of attributes, by module, class and name.
+    """
+
+    returns: dict[tuple[str, str], str] = field(default_factory=dict)
+    attributes: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+
+class Finder(cst.CSTVisitor):
+    """Goes through a module and keeps what each name is.
+
+    Args:
+        module: The module's name.
+        project: What is known of the project's names; added to.
+        found: Called with each use and its node.
+    """
+
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(
+        self, module: str, project: Knowledge, found: Callable[[Use, Node], object]
+    ) -> None:
+        super().__init__()
+        self._module = module
+        self._project = project
+        self._found = found
+        self._scopes: list[dict[str, str]] = [{}]
+        self._functions: list[str] = []
+        self._classes: list[str] = []
+        self._parents: list[Node] = []
+        self._tested: list[dict[str, str]] = [{}]
+        self.touches = False
+        """Whether the module imports ml-dash."""
+
+    # -- walking ---------------------------------------------------------------------------------
+
+    def on_visit(self, node: Node) -> bool:
+        """Remember the way to a node."""
+        going = super().on_visit(node)
+        self._parents.append(node)
+        return going
+
+    def on_leave(self, original_node: Node) -> None:
+        """Forget it."""
+        self._parents.pop()
+        super().on_leave(original_node)
+
+    # -- imports ---------------------------------------------------------------------------------
+
+    def visit_Import(self, node: cst.Import) -> None:
+        """Note ``import ml_dash`` and ``import ml_dash.client as c``."""
+        for alias in node.names:
+            name = _dotted(alias.name)
+            if name is None or name.split(".")[0] != "ml_dash":
+                continue
+            self.touches = True
+            bound = alias.evaluated_alias
+            self._scopes[-1][bound or "ml_dash"] = known.MODULE + (name if bound else "ml_dash")
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        """Note ``from ml_dash import Experiment as E``, and functions of the project."""
+        module = (_dotted(node.module) if node.module else "") or ""
+        if isinstance(node.names, cst.ImportStar):
+            return
+        ours = module.split(".")[0] == "ml_dash" and not node.relative
+        self.touches |= ours
+        for alias in node.names:
+            name = str(alias.evaluated_name)
+            bound = alias.evaluated_alias or name
+            if ours:
+                found = known.member_of_module(module, name)
+            else:
+                last = module.rpartition(".")[2]
+                found = f"func:{last}.{name}" if (last, name) in self._project.returns else None
+            if found:
+                self._scopes[-1][bound] = found
+
+    # -- scopes ----------------------------------------------------------------------------------
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        """Enter a class."""
+        self._classes.append(node.name.value)
+
+    def leave_ClassDef(self, original_node: cst.ClassDef) -> None:
+        """Leave it."""
+        self._classes.pop()
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        """Enter a function: its parameters are what their annotations say."""
+        scope: dict[str, str] = {}
+        parameters = node.params
+        for each in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
+            if each.annotation is not None:
+                found = self._annotated(each.annotation.annotation)
+                if found:
+                    scope[each.name.value] = found
+        if self._classes and parameters.params:
+            scope.setdefault(parameters.params[0].name.value, f"self:{self._classes[-1]}")
+        # Shadows names of the module that are parameters here.
+        for each in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
+            scope.setdefault(each.name.value, "")
+        self._scopes.append(scope)
+        self._functions.append(node.name.value)
+        self._tested.append(_tests(node.body))
+        if node.returns is not None:
+            found = self._annotated(node.returns.annotation)
+            if found:
+                self._project.returns[(self._module, node.name.value)] = found
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:
+        """Leave it."""
+        self._scopes.pop()
+        self._functions.pop()
+        self._tested.pop()
+
+    def visit_Module(self, node: cst.Module) -> None:
+        """Look at what the module tests."""
+        self._tested = [_tests(node)]
+
+    def visit_Return(self, node: cst.Return) -> None:
+        """Note what a function gives."""
+        if node.value is not None and self._functions:
+            found = self._type(node.value)
+            if found and not found.startswith(("self:", known.MODULE)):
+                self._project.returns[(self._module, self._functions[-1])] = found
+
+    # -- names -----------------------------------------------------------------------------------
+
+    def leave_Assign(self, original_node: cst.Assign) -> None:
+        """Note what a name is from here on."""
+        found = self._type(original_node.value)
+        for target in original_node.targets:
+            self._bind(target.target, found)
+
+    def leave_AnnAssign(self, original_node: cst.AnnAssign) -> None:
+        """Note what a name is said to be."""
+        found = self._annotated(original_node.annotation.annotation)
+        if found is None and original_node.value is not None:
+            found = self._type(original_node.value)
+        self._bind(original_node.target, found)
+
+    def leave_NamedExpr(self, original_node: cst.NamedExpr) -> None:
+        """Note what ``name := value`` is."""
+        self._bind(original_node.target, self._type(original_node.value))
+
+    def visit_With(self, node: cst.With) -> None:
+        """Note what ``with value as name`` gives."""
+        for item in node.items:
+            if item.asname is not None:
+                found = known.ENTERED.get(self._type(item.item) or "")
+                self._bind(item.asname.name, found)
+
+    def _bind(self, target: Node, found: str | None) -> None:
+        if isinstance(target, cst.Name):
+            self._scopes[-1][target.value] = found or ""
+        elif isinstance(target, cst.Attribute) and found:
+            owner = self._type(target.value) or ""
+            if owner.startswith("self:"):
+                key = (self._module, owner.removeprefix("self:"), target.attr.value)
+                self._project.attributes[key] = found
+
+    def _annotated(self, node: Node) -> str | None:
+        """Return the type that an annotation names: ``X``, ``"X"``, ``X | None``, ``Optional[X]``."""
+        if isinstance(node, cst.SimpleString):
+            text = node.evaluated_value
+            found = self._lookup(text) if isinstance(text, str) else None
+        elif isinstance(node, cst.BinaryOperation):
+            return self._annotated(node.left) or self._annotated(node.right)
+        elif isinstance(node, cst.Subscript) and _dotted(node.value) in ("Optional",
+                                                                         "typing.Optional"):  # fmt: skip
+            inner = node.slice[0].slice
+            return self._annotated(inner.value) if isinstance(inner, cst.Index) else None
+        else:
+            found = self._type(node)
+        is_class = found is not None and found.startswith(known.CLASS)
+        return found.removeprefix(known.CLASS) if found is not None and is_class else None
+
+    # -- types -----------------------------------------------------------------------------------
+
+    def _lookup(self, name: str) -> str | None:
+        for scope in reversed(self._scopes):
+            if name in scope:
+                return scope[name] or None
+        found = self._project.returns.get((self._module, name))
+        return f"func:{self._module}.{name}" if found else None
+
+    def _type(self, node: Node) -> str | None:
+        """Return what an expression is, as far as it is known."""
+        if isinstance(node, cst.Name):
+            return self._lookup(node.value)
+        if isinstance(node, cst.Attribute):
+            return self._member(self._type(node.value), node.attr.value)
+        if isinstance(node, cst.Call):
+            return self._called(node)
+        if isinstance(node, cst.NamedExpr):
+            return self._type(node.value)
+        if isinstance(node, cst.Await):
+            return self._type(node.expression)
+        return None
+
+    def _member(self, owner: str | None, name: str) -> str | None:
+        if owner is None:
+            return None
+        if owner.startswith(known.MODULE):
+            return known.member_of_module(owner.removeprefix(known.MODULE), name)
+        if owner.startswith("self:"):
+            place = owner.removeprefix("self:")
+            return self._project.attributes.get((self._module, place, name))
+        return known.MEMBERS.get((owner, name))
+
+    def _called(self, node: cst.Call) -> str | None:
+        if isinstance(node.func, cst.Attribute):
+            # `exp.run.start()` gives the experiment.
+            owner = self._type(node.func.value)
+            if owner == "RunManager" and node.func.attr.value == "start":
+                return "Experiment"
+        found = self._type(node.func)
+        if found is None:
+            return None
+        if found.startswith(known.CLASS):
+            return found.removeprefix(known.CLASS)
+        if found.startswith("func:"):
+            module, _, name = found.removeprefix("func:").rpartition(".")
+            return self._project.returns.get((module, name))
+        return known.CALLED.get(found)
+
+    # -- uses ------------------------------------------------------------------------------------
+
+    def visit_Call(self, node: cst.Call) -> None:
+        """Look at a call."""
+        if self._type(node.func) == known.CLASS + "Experiment":
+            self._arguments(node)
+        if isinstance(node.func, cst.Attribute):
+            name = node.func.attr.value
+            owner = self._type(node.func.value)
+            row = known.CHANGED.get((owner or "", name))
+            if row is not None:
+                self._tell(node, row, CERTAIN)
+            elif owner is None and name in known.DISTINCT and self.touches:
+                guess = next(r for (_, each), r in known.CHANGED.items() if each == name)
+                self._tell(node, guess, LIKELY)
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        """Look at a property."""
+        if self._type(node.value) == "UserInfo":
+            row = known.CHANGED.get(("UserInfo", node.attr.value))
+            if row is not None:
+                self._tell(node, row, CERTAIN)
+
+    def _arguments(self, node: cst.Call) -> None:
+        for argument in node.args:
+            old = argument.keyword.value if argument.keyword is not None else ""
+            if old in known.RENAMED:
+                self._use(argument, known.FLAG_OF_ARGUMENTS, f"Experiment.{old}", CERTAIN, old,
+                          f"write {known.RENAMED[old]}=")  # fmt: skip
+
+    def _tell(self, node: Node, row: tuple[Flag, Api], certainty: str) -> None:
+        flag, api = row
+        self._use(node, flag, api.name, certainty, self._context(), api.advice)
+
+    def _use(
+        self, node: Node, flag: Flag, api: str, certainty: str, context: str, advice: str
+    ) -> None:
+        position: Any = self.get_metadata(PositionProvider, node)
+        use = Use(position.start.line, position.start.column, flag.id, api, certainty, context,
+                  self._is_guarded(), advice)  # fmt: skip
+        self._found(use, node)
+
+    def _context(self) -> str:
+        """Return what is done with the answer of the node that is being visited."""
+        parent = self._parents[-1] if self._parents else None
+        if isinstance(parent, cst.Expr):
+            return "unused"
+        if isinstance(parent, cst.Comparison):
+            return "is None" if _is_none_test(parent) else "used"
+        if isinstance(parent, cst.BooleanOperation):
+            return "or" if isinstance(parent.operator, cst.Or) else "truth"
+        if isinstance(parent, (cst.UnaryOperation, cst.If, cst.While, cst.Assert)):
+            return "truth"
+        if isinstance(parent, cst.IfExp):
+            return "truth"
+        if isinstance(parent, (cst.Assign, cst.NamedExpr)):
+            target = parent.targets[0].target if isinstance(parent, cst.Assign) else parent.target
+            if isinstance(target, cst.Name):
+                return self._tested[-1].get(target.value, "used")
+        return "used"
+
+    def _is_guarded(self) -> bool:
+        """Tell whether a broad ``except`` is around the node, in its function."""
+        inner: Node | None = None
+        for node in reversed(self._parents):
+            if isinstance(node, (cst.FunctionDef, cst.Lambda)):
+                return False
+            if isinstance(node, cst.Try) and inner is node.body:
+                return any(map(_is_broad, node.handlers))
+            inner = node
+        return False
+
+
+def _is_broad(handler: cst.ExceptHandler) -> bool:
+    return handler.type is None or _dotted(handler.type) in _BROAD
+
+
+def _is_none_test(node: cst.Comparison) -> bool:
+    parts = [node.left, *(each.comparator for each in node.comparisons)]
+    return any(isinstance(part, cst.Name) and part.value == "None" for part in parts)
+
+
+def _tests(body: Node) -> dict[str, str]:
+    """Return the names that a body tests, with how: ``is None`` or ``truth``."""
+    found: dict[str, str] = {}
+
+    class Tests(cst.CSTVisitor):
+        def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
+            return False
+
+        def visit_Comparison(self, node: cst.Comparison) -> None:
+            if isinstance(node.left, cst.Name) and _is_none_test(node):
+                found[node.left.value] = "is None"
+
+        def visit_UnaryOperation(self, node: cst.UnaryOperation) -> None:
+            if isinstance(node.operator, cst.Not):
+                _truth(node.expression)
+
+        def visit_If(self, node: cst.If) -> None:
+            _truth(node.test)
+
+        def visit_IfExp(self, node: cst.IfExp) -> None:
+            _truth(node.test)
+
+        def visit_BooleanOperation(self, node: cst.BooleanOperation) -> None:
+            _truth(node.left)
+
+    def _truth(node: Node) -> None:
+        if isinstance(node, cst.Name):
+            found.setdefault(node.value, "truth")
+
+    body.visit(Tests())
+    return found
+
+
+def _dotted(node: Node | None) -> str | None:
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        start = _dotted(node.value)
+        return None if start is None else f"{start}.{node.attr.value}"
+    return None
+
+
+def find(
+    code: cst.Module, module: str, project: Knowledge
+) -> tuple[list[Use], MetadataWrapper]:
+    """Return the uses in a module, in order, and the module as it was walked.
+
+    Args:
+        code: The module.
+        module: Its name.
+        project: What is known of the project; what the module's own functions give is added, so
+            that a second call knows it.
+    """
+    found: list[Use] = []
+    wrapper = MetadataWrapper(code, unsafe_skip_copy=True)
+    wrapper.visit(Finder(module, project, lambda use, _node: found.append(use)))
+    return sorted(found, key=lambda use: (use.line, use.column)), wrapper
