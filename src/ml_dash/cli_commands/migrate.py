@@ -10,6 +10,7 @@ import click
 
 from ml_dash import future
 from ml_dash.cli_commands._call import fault, json_option, note
+from ml_dash.cli_commands._code import check, fix
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
 
@@ -179,3 +180,7 @@ def _show_checked(checked: Checked, dry_run: bool) -> None:
         click.echo(f"{each.path}: {each.what} ({state}){lost}")
     if checked.backup is not None:
         click.echo(f"  as it was: {checked.backup}")
+
+
+command.add_command(check)
+command.add_command(fix)

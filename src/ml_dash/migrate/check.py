@@ -130,13 +130,18 @@ def _over(sources: Sequence[Source], seen: Callable[[int], object]) -> Iterable[
             project.returns.update(learned.returns)
             project.attributes.update(learned.attributes)
         names = {module for module, _ in project.returns}
-        wanted = [source for source in sources
-                  if _OURS in source.text or any(name in source.text for name in names)]  # fmt: skip
+        names.add(_OURS)
+        wanted = [each for each in sources if any(name in each.text for name in names)]
         seen(len(sources) - len(wanted))
-        for part, found in zip(_parts(wanted), run(_find, [(part, project) for part in
-                                                           _parts(wanted)]), strict=True):  # fmt: skip
+        parts = _parts(wanted)
+        for part, found in zip(parts, run(_find, [(part, project) for part in parts]), strict=True):
             seen(len(part))
             yield found
+
+
+def known_of(sources: Sequence[Source]) -> Any:
+    """Return what the functions and classes of a project give (a ``Knowledge``)."""
+    return _learn([source for source in sources if _OURS in source.text])
 
 
 def _parts(sources: Sequence[Source]) -> list[Sequence[Source]]:
@@ -186,9 +191,10 @@ def _find(sources: Sequence[Source], project: Any) -> Found:
         if isinstance(code, str):
             unread[str(source.path)] = code
             continue
-        for use in find(code, source.module, project)[0]:
+        for use in find(code, source.module, project):
             cell, line = source.place(use.line)
             facts = {**asdict(use), "line": line, "column": use.column + 1}
+            del facts["name_at"]
             found.append(Finding(file=str(source.path), cell=cell, **facts))
     return found, unread
 

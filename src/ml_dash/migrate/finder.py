@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import libcst as cst
@@ -14,6 +14,7 @@ from ml_dash.migrate import known
 
 CERTAIN: Final = "certain"
 LIKELY: Final = "likely"
+_OPTIONAL: Final = frozenset({"Optional", "typing.Optional", "t.Optional"})
 _BROAD: Final = frozenset({"Exception", "BaseException"})
 
 Node = cst.CSTNode
@@ -33,6 +34,7 @@ class Use:
             ``used``; for an argument its name.
         guarded: Whether a broad ``except`` is around it.
         advice: What to write instead.
+        name_at: Line and column of the name itself: calls that are chained begin alike.
     """
 
     line: int
@@ -43,6 +45,7 @@ class Use:
     context: str
     guarded: bool
     advice: str
+    name_at: tuple[int, int]
 
 
 @dataclass
@@ -58,21 +61,20 @@ class Knowledge:
     attributes: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
 
-class Finder(cst.CSTVisitor):
+class Finder:
     """Goes through a module and keeps what each name is.
+
+    LibCST's own visitors make every node anew; this walks over them, past what is only layout.
 
     Args:
         module: The module's name.
         project: What is known of the project's names; added to.
-        found: Called with each use and its node.
+        found: Called with the node of each use, and what is known of it but its place.
     """
 
-    METADATA_DEPENDENCIES = (PositionProvider,)
-
     def __init__(
-        self, module: str, project: Knowledge, found: Callable[[Use, Node], object]
+        self, module: str, project: Knowledge, found: Callable[[Node, tuple[Any, ...]], object]
     ) -> None:
-        super().__init__()
         self._module = module
         self._project = project
         self._found = found
@@ -80,22 +82,22 @@ class Finder(cst.CSTVisitor):
         self._functions: list[str] = []
         self._classes: list[str] = []
         self._parents: list[Node] = []
-        self._tested: list[dict[str, str]] = [{}]
+        self._bodies: list[Node] = []
         self.touches = False
         """Whether the module imports ml-dash."""
 
-    # -- walking ---------------------------------------------------------------------------------
-
-    def on_visit(self, node: Node) -> bool:
-        """Remember the way to a node."""
-        going = super().on_visit(node)
+    def walk(self, node: Node) -> None:
+        """Go through a node and what is below it."""
+        enter, leave, names = _plan(type(node))
+        if enter is not None:
+            enter(self, node)
         self._parents.append(node)
-        return going
-
-    def on_leave(self, original_node: Node) -> None:
-        """Forget it."""
+        for name in names:
+            for child in _children(node, name):
+                self.walk(child)
         self._parents.pop()
-        super().on_leave(original_node)
+        if leave is not None:
+            leave(self, node)
 
     # -- imports ---------------------------------------------------------------------------------
 
@@ -153,7 +155,7 @@ class Finder(cst.CSTVisitor):
             scope.setdefault(each.name.value, "")
         self._scopes.append(scope)
         self._functions.append(node.name.value)
-        self._tested.append(_tests(node.body))
+        self._bodies.append(node.body)
         if node.returns is not None:
             found = self._annotated(node.returns.annotation)
             if found:
@@ -163,11 +165,11 @@ class Finder(cst.CSTVisitor):
         """Leave it."""
         self._scopes.pop()
         self._functions.pop()
-        self._tested.pop()
+        self._bodies.pop()
 
     def visit_Module(self, node: cst.Module) -> None:
-        """Look at what the module tests."""
-        self._tested = [_tests(node)]
+        """Begin."""
+        self._bodies = [node]
 
     def visit_Return(self, node: cst.Return) -> None:
         """Note what a function gives."""
@@ -212,14 +214,13 @@ class Finder(cst.CSTVisitor):
                 self._project.attributes[key] = found
 
     def _annotated(self, node: Node) -> str | None:
-        """Return the type that an annotation names: ``X``, ``"X"``, ``X | None``, ``Optional[X]``."""
+        """Return the type that an annotation names, in quotes and as an optional one too."""
         if isinstance(node, cst.SimpleString):
             text = node.evaluated_value
             found = self._lookup(text) if isinstance(text, str) else None
         elif isinstance(node, cst.BinaryOperation):
             return self._annotated(node.left) or self._annotated(node.right)
-        elif isinstance(node, cst.Subscript) and _dotted(node.value) in ("Optional",
-                                                                         "typing.Optional"):  # fmt: skip
+        elif isinstance(node, cst.Subscript) and _dotted(node.value) in _OPTIONAL:
             inner = node.slice[0].slice
             return self._annotated(inner.value) if isinstance(inner, cst.Index) else None
         else:
@@ -308,34 +309,43 @@ class Finder(cst.CSTVisitor):
 
     def _tell(self, node: Node, row: tuple[Flag, Api], certainty: str) -> None:
         flag, api = row
-        self._use(node, flag, api.name, certainty, self._context(), api.advice)
+        self._use(node, flag, api.name, certainty, self._context(node), api.advice)
 
     def _use(
         self, node: Node, flag: Flag, api: str, certainty: str, context: str, advice: str
     ) -> None:
-        position: Any = self.get_metadata(PositionProvider, node)
-        use = Use(position.start.line, position.start.column, flag.id, api, certainty, context,
-                  self._is_guarded(), advice)  # fmt: skip
-        self._found(use, node)
+        self._found(node, (flag.id, api, certainty, context, self._is_guarded(), advice))
 
-    def _context(self) -> str:
-        """Return what is done with the answer of the node that is being visited."""
-        parent = self._parents[-1] if self._parents else None
-        if isinstance(parent, cst.Expr):
-            return "unused"
-        if isinstance(parent, cst.Comparison):
-            return "is None" if _is_none_test(parent) else "used"
+    def _context(self, node: Node) -> str:
+        """Return what is done with the answer of a node that is being visited."""
+        child = node
+        for parent in reversed(self._parents):
+            found = self._done_by(parent, child)
+            if found:
+                return found
+            child = parent
+        return "used"
+
+    def _done_by(self, parent: Node, child: Node) -> str:
+        """Return what a node does with its child; empty when it only passes it on."""
+        if isinstance(parent, cst.NamedExpr):
+            named = parent.target.value if isinstance(parent.target, cst.Name) else ""
+            return _tests(self._bodies[-1]).get(named, "")
+        if isinstance(parent, cst.IfExp) and child is not parent.test:
+            return ""
+        if isinstance(parent, cst.BooleanOperation) and child is not parent.left:
+            return "used"
         if isinstance(parent, cst.BooleanOperation):
             return "or" if isinstance(parent.operator, cst.Or) else "truth"
-        if isinstance(parent, (cst.UnaryOperation, cst.If, cst.While, cst.Assert)):
+        if isinstance(parent, cst.Comparison):
+            return "is None" if _is_none_test(parent) else "used"
+        if isinstance(parent, (cst.If, cst.While, cst.Assert, cst.IfExp)):
             return "truth"
-        if isinstance(parent, cst.IfExp):
-            return "truth"
-        if isinstance(parent, (cst.Assign, cst.NamedExpr)):
-            target = parent.targets[0].target if isinstance(parent, cst.Assign) else parent.target
-            if isinstance(target, cst.Name):
-                return self._tested[-1].get(target.value, "used")
-        return "used"
+        if isinstance(parent, cst.UnaryOperation):
+            return "truth" if isinstance(parent.operator, cst.Not) else "used"
+        if isinstance(parent, cst.Assign) and isinstance(parent.targets[0].target, cst.Name):
+            return _tests(self._bodies[-1]).get(parent.targets[0].target.value, "used")
+        return "unused" if isinstance(parent, cst.Expr) else "used"
 
     def _is_guarded(self) -> bool:
         """Tell whether a broad ``except`` is around the node, in its function."""
@@ -347,6 +357,15 @@ class Finder(cst.CSTVisitor):
                 return any(map(_is_broad, node.handlers))
             inner = node
         return False
+
+
+def name_of(node: Node) -> Node:
+    """Return the name by which a use is rewritten: a member's, or an argument's."""
+    if isinstance(node, cst.Call):
+        return name_of(node.func)
+    if isinstance(node, cst.Attribute):
+        return node.attr
+    return node.keyword if isinstance(node, cst.Arg) and node.keyword is not None else node
 
 
 def _is_broad(handler: cst.ExceptHandler) -> bool:
@@ -361,34 +380,59 @@ def _is_none_test(node: cst.Comparison) -> bool:
 def _tests(body: Node) -> dict[str, str]:
     """Return the names that a body tests, with how: ``is None`` or ``truth``."""
     found: dict[str, str] = {}
-
-    class Tests(cst.CSTVisitor):
-        def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
-            return False
-
-        def visit_Comparison(self, node: cst.Comparison) -> None:
-            if isinstance(node.left, cst.Name) and _is_none_test(node):
+    for node in _below(body):
+        tested: Node | None = None
+        if isinstance(node, cst.Comparison) and _is_none_test(node):
+            if isinstance(node.left, cst.Name):
                 found[node.left.value] = "is None"
-
-        def visit_UnaryOperation(self, node: cst.UnaryOperation) -> None:
-            if isinstance(node.operator, cst.Not):
-                _truth(node.expression)
-
-        def visit_If(self, node: cst.If) -> None:
-            _truth(node.test)
-
-        def visit_IfExp(self, node: cst.IfExp) -> None:
-            _truth(node.test)
-
-        def visit_BooleanOperation(self, node: cst.BooleanOperation) -> None:
-            _truth(node.left)
-
-    def _truth(node: Node) -> None:
-        if isinstance(node, cst.Name):
-            found.setdefault(node.value, "truth")
-
-    body.visit(Tests())
+        elif isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+            tested = node.expression
+        elif isinstance(node, (cst.If, cst.IfExp)):
+            tested = node.test
+        elif isinstance(node, cst.BooleanOperation):
+            tested = node.left
+        if isinstance(tested, cst.Name):
+            found.setdefault(tested.value, "truth")
     return found
+
+
+def _below(node: Node) -> Iterator[Node]:
+    """Yield what is below a node, other functions left out."""
+    for name in _plan(type(node))[2]:
+        for child in _children(node, name):
+            if not isinstance(child, cst.FunctionDef):
+                yield child
+                yield from _below(child)
+
+
+_LAYOUT: Final = frozenset({
+    "lpar", "rpar", "leading_lines", "lines_after_decorators", "header", "footer", "comma",
+    "semicolon", "equal", "dot", "lbracket", "rbracket", "lbrace", "rbrace", "operator", "colon",
+    "indent", "trailing_whitespace", "star", "encoding", "default_indent", "default_newline",
+})  # fmt: skip
+_Step = Callable[[Finder, Any], object]
+_PLANS: dict[type, tuple[_Step | None, _Step | None, tuple[str, ...]]] = {}
+
+
+def _plan(kind: type[Node]) -> tuple[_Step | None, _Step | None, tuple[str, ...]]:
+    """Return what to call before and after a kind of node, and which of its fields to walk."""
+    plan = _PLANS.get(kind)
+    if plan is None:
+        names = tuple(each.name for each in fields(kind)
+                      if each.name not in _LAYOUT and not each.name.startswith("whitespace"))
+        enter, leave = (getattr(Finder, f"{word}_{kind.__name__}", None)
+                        for word in ("visit", "leave"))  # fmt: skip
+        plan = _PLANS[kind] = (enter, leave, names)
+    return plan
+
+
+def _children(node: Node, name: str) -> Iterable[Node]:
+    value = getattr(node, name)
+    if isinstance(value, cst.CSTNode):
+        return (value,)
+    if isinstance(value, (list, tuple)):
+        return [each for each in value if isinstance(each, cst.CSTNode)]
+    return ()
 
 
 def _dotted(node: Node | None) -> str | None:
@@ -400,10 +444,8 @@ def _dotted(node: Node | None) -> str | None:
     return None
 
 
-def find(
-    code: cst.Module, module: str, project: Knowledge
-) -> tuple[list[Use], MetadataWrapper]:
-    """Return the uses in a module, in order, and the module as it was walked.
+def find(code: cst.Module, module: str, project: Knowledge) -> list[Use]:
+    """Return the uses in a module, in order.
 
     Args:
         code: The module.
@@ -411,7 +453,15 @@ def find(
         project: What is known of the project; what the module's own functions give is added, so
             that a second call knows it.
     """
-    found: list[Use] = []
-    wrapper = MetadataWrapper(code, unsafe_skip_copy=True)
-    wrapper.visit(Finder(module, project, lambda use, _node: found.append(use)))
-    return sorted(found, key=lambda use: (use.line, use.column)), wrapper
+    found: list[tuple[Node, tuple[Any, ...]]] = []
+    Finder(module, project, lambda node, facts: found.append((node, facts))).walk(code)
+    if not found:
+        return []
+    # Places cost as much as all the rest, and few modules need them.
+    places: Any = MetadataWrapper(code, unsafe_skip_copy=True).resolve(PositionProvider)
+    uses = []
+    for node, facts in found:
+        start, name = places[node].start, places[name_of(node)].start
+        at = (name.line, name.column)
+        uses.append(Use(start.line, start.column, *facts, name_at=at))
+    return sorted(uses, key=lambda use: (use.line, use.column))

@@ -16,7 +16,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from ml_dash.flags import api_of
 from ml_dash.migrate import known
-from ml_dash.migrate.finder import CERTAIN, Knowledge, Use, find
+from ml_dash.migrate.finder import CERTAIN, Knowledge, Use, find, name_of
 from ml_dash.migrate.sources import Source
 
 _TODO: Final = "# TODO(ml-dash {flag}): {api} {old} until 0.9, and raises then; {advice}"
@@ -67,7 +67,7 @@ def fix(
         libcst.ParserSyntaxError: it is no Python.
     """
     code = cst.parse_module(source.text)
-    uses, _ = find(code, source.module, project)
+    uses = find(code, source.module, project)
     chosen = [use for use in uses if lines is None or use.line in lines]
     if not chosen:
         return Fixed(source, source.text, 0, 0)
@@ -97,15 +97,15 @@ class _Rewriter(cst.CSTTransformer):
 
     def __init__(self, uses: list[Use]) -> None:
         super().__init__()
-        self._uses = {(use.line, use.column, use.api.rpartition(".")[2]): use for use in uses}
+        self._uses = {use.name_at: use for use in uses}
         self._marks: list[list[Use]] = []
         self.rewritten = 0
         self.left = 0
         self.needs_error = False
 
-    def _use_at(self, node: cst.CSTNode, name: str) -> Use | None:
-        start: Any = self.get_metadata(PositionProvider, node).start
-        return self._uses.get((start.line, start.column, name))
+    def _use_at(self, node: cst.CSTNode) -> Use | None:
+        start: Any = self.get_metadata(PositionProvider, name_of(node)).start
+        return self._uses.get((start.line, start.column))
 
     # -- rewriting -------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class _Rewriter(cst.CSTTransformer):
         func = updated_node.func
         if not isinstance(func, cst.Attribute):
             return updated_node
-        use = self._use_at(original_node, func.attr.value)
+        use = self._use_at(original_node)
         if use is None or use.api.startswith("userinfo."):
             return updated_node
         name = new_name(use)
@@ -128,7 +128,7 @@ class _Rewriter(cst.CSTTransformer):
         self, original_node: cst.Attribute, updated_node: cst.Attribute
     ) -> cst.BaseExpression:
         """Ask for the user as a whole where a property of it is used."""
-        use = self._use_at(original_node, updated_node.attr.value)
+        use = self._use_at(original_node)
         if use is None or not use.api.startswith("userinfo."):
             return updated_node
         if use.certainty != CERTAIN or use.context != "used":
@@ -144,7 +144,7 @@ class _Rewriter(cst.CSTTransformer):
         keyword = updated_node.keyword
         if keyword is None or keyword.value not in known.RENAMED:
             return updated_node
-        use = self._use_at(original_node, keyword.value)
+        use = self._use_at(original_node)
         if use is None:
             return updated_node
         self.rewritten += 1
@@ -164,7 +164,7 @@ class _Rewriter(cst.CSTTransformer):
 
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         """Write the marks of a statement above it, if they are not there yet."""
-        left = super().on_leave(original_node, updated_node)
+        left: Any = super().on_leave(original_node, updated_node)
         if not hasattr(original_node, "leading_lines"):
             return left
         uses = self._marks.pop()
@@ -200,7 +200,7 @@ class _Rewriter(cst.CSTTransformer):
 
         body.visit(Calls())
         used = [call for call in calls if isinstance(call.func, cst.Attribute)
-                and (use := self._use_at(call, call.func.attr.value)) is not None
+                and (use := self._use_at(call)) is not None
                 and new_name(use) is not None]  # fmt: skip
         return len(used) == 1 and _only_builds(calls, used[0])
 
