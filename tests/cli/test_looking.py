@@ -231,13 +231,18 @@ def test_tail_follows(tmp_path: Path) -> None:
             [sys.executable, "-u", "-m", "ml_dash.cli", "tail", folder, "-f"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline().endswith("first\n")
-        exp.log("second")
-        exp.metrics("train").log(loss=0.5)
-        assert process.stdout.readline().endswith("second\n")
-        assert process.stdout.readline().endswith("train #0 loss=0.5\n")
-        exp.log("last")
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().endswith("first\n")
+            exp.log("second")
+            assert process.stdout.readline().endswith("second\n")
+            exp.metrics("train").log(loss=0.5)
+            assert process.stdout.readline().endswith("train #0 loss=0.5\n")
+            exp.log("last")
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
     rest, told = process.communicate(timeout=60)
     assert rest.endswith("last\n")
     assert "The run has ended: COMPLETED" in told

@@ -114,10 +114,17 @@ ALLOWED = {
         "_noted: (FileNotFoundError, ValueError, TypeError, KeyError)": "a folder without a w"
         "hole note was not downloaded",
     },
+    "migrate/check.py": {
+        "_loaded: FileReadError": "told as a file that was passed over",
+        "_parsed: RecursionError": "told as a file that was passed over",
+    },
     "migrate/damage.py": {
         "_json: (FileNotFoundError, ValueError)": "what is no JSON is what is being looked for",
         "_read: ValueError": "counted, and told as damage",
         "readable_part: ValueError": "here the readable part ends",
+    },
+    "migrate/fix.py": {
+        "why_not: OSError": "the answer says that git is not there",
     },
     "migrate/report.py": {
         "_of_json: ValueError": "a line of a log that only begins like JSON",

@@ -121,7 +121,7 @@ Found = tuple[list[Finding], dict[str, str]]
 
 
 def _over(sources: Sequence[Source], seen: Callable[[int], object]) -> Iterable[Found]:
-    from ml_dash.migrate.finder import Knowledge
+    from ml_dash.migrate.known import Knowledge
 
     own = [source for source in sources if _OURS in source.text]
     with _Workers(len(own)) as run:
@@ -170,7 +170,8 @@ class _Workers:
 
 def _learn(sources: Sequence[Source]) -> Any:
     """Return what the functions and classes of some modules give."""
-    from ml_dash.migrate.finder import Knowledge, find
+    from ml_dash.migrate.finder import find
+    from ml_dash.migrate.known import Knowledge
 
     project = Knowledge()
     for source in sources:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import libcst as cst
@@ -11,13 +11,23 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from ml_dash.flags import Api, Flag
 from ml_dash.migrate import known
+from ml_dash.migrate.known import Knowledge
+from ml_dash.migrate.nodes import (
+    Node,
+    children,
+    dotted,
+    is_broad,
+    is_none_test,
+    name_of,
+    parts_of,
+    tests,
+)
 
 CERTAIN: Final = "certain"
 LIKELY: Final = "likely"
 _OPTIONAL: Final = frozenset({"Optional", "typing.Optional", "t.Optional"})
-_BROAD: Final = frozenset({"Exception", "BaseException"})
 
-Node = cst.CSTNode
+Facts = tuple[str, str, str, str, bool, str]
 
 
 @dataclass(frozen=True)
@@ -48,19 +58,6 @@ class Use:
     name_at: tuple[int, int]
 
 
-@dataclass
-class Knowledge:
-    """What is known of a project's own names.
-
-    Attributes:
-        returns: The type that a function gives, by module and name.
-        attributes: The types of attributes, by module, class and name.
-    """
-
-    returns: dict[tuple[str, str], str] = field(default_factory=dict)
-    attributes: dict[tuple[str, str, str], str] = field(default_factory=dict)
-
-
 class Finder:
     """Goes through a module and keeps what each name is.
 
@@ -73,7 +70,7 @@ class Finder:
     """
 
     def __init__(
-        self, module: str, project: Knowledge, found: Callable[[Node, tuple[Any, ...]], object]
+        self, module: str, project: Knowledge, found: Callable[[Node, Facts], object]
     ) -> None:
         self._module = module
         self._project = project
@@ -88,12 +85,12 @@ class Finder:
 
     def walk(self, node: Node) -> None:
         """Go through a node and what is below it."""
-        enter, leave, names = _plan(type(node))
+        enter, leave = _steps(type(node))
         if enter is not None:
             enter(self, node)
         self._parents.append(node)
-        for name in names:
-            for child in _children(node, name):
+        for name in parts_of(type(node)):
+            for child in children(node, name):
                 self.walk(child)
         self._parents.pop()
         if leave is not None:
@@ -104,7 +101,7 @@ class Finder:
     def visit_Import(self, node: cst.Import) -> None:
         """Note ``import ml_dash`` and ``import ml_dash.client as c``."""
         for alias in node.names:
-            name = _dotted(alias.name)
+            name = dotted(alias.name)
             if name is None or name.split(".")[0] != "ml_dash":
                 continue
             self.touches = True
@@ -113,7 +110,7 @@ class Finder:
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         """Note ``from ml_dash import Experiment as E``, and functions of the project."""
-        module = (_dotted(node.module) if node.module else "") or ""
+        module = (dotted(node.module) if node.module else "") or ""
         if isinstance(node.names, cst.ImportStar):
             return
         ours = module.split(".")[0] == "ml_dash" and not node.relative
@@ -220,7 +217,7 @@ class Finder:
             found = self._lookup(text) if isinstance(text, str) else None
         elif isinstance(node, cst.BinaryOperation):
             return self._annotated(node.left) or self._annotated(node.right)
-        elif isinstance(node, cst.Subscript) and _dotted(node.value) in _OPTIONAL:
+        elif isinstance(node, cst.Subscript) and dotted(node.value) in _OPTIONAL:
             inner = node.slice[0].slice
             return self._annotated(inner.value) if isinstance(inner, cst.Index) else None
         else:
@@ -330,7 +327,7 @@ class Finder:
         """Return what a node does with its child; empty when it only passes it on."""
         if isinstance(parent, cst.NamedExpr):
             named = parent.target.value if isinstance(parent.target, cst.Name) else ""
-            return _tests(self._bodies[-1]).get(named, "")
+            return tests(self._bodies[-1]).get(named, "")
         if isinstance(parent, cst.IfExp) and child is not parent.test:
             return ""
         if isinstance(parent, cst.BooleanOperation) and child is not parent.left:
@@ -338,13 +335,13 @@ class Finder:
         if isinstance(parent, cst.BooleanOperation):
             return "or" if isinstance(parent.operator, cst.Or) else "truth"
         if isinstance(parent, cst.Comparison):
-            return "is None" if _is_none_test(parent) else "used"
+            return "is None" if is_none_test(parent) else "used"
         if isinstance(parent, (cst.If, cst.While, cst.Assert, cst.IfExp)):
             return "truth"
         if isinstance(parent, cst.UnaryOperation):
             return "truth" if isinstance(parent.operator, cst.Not) else "used"
         if isinstance(parent, cst.Assign) and isinstance(parent.targets[0].target, cst.Name):
-            return _tests(self._bodies[-1]).get(parent.targets[0].target.value, "used")
+            return tests(self._bodies[-1]).get(parent.targets[0].target.value, "used")
         return "unused" if isinstance(parent, cst.Expr) else "used"
 
     def _is_guarded(self) -> bool:
@@ -354,94 +351,23 @@ class Finder:
             if isinstance(node, (cst.FunctionDef, cst.Lambda)):
                 return False
             if isinstance(node, cst.Try) and inner is node.body:
-                return any(map(_is_broad, node.handlers))
+                return any(map(is_broad, node.handlers))
             inner = node
         return False
 
 
-def name_of(node: Node) -> Node:
-    """Return the name by which a use is rewritten: a member's, or an argument's."""
-    if isinstance(node, cst.Call):
-        return name_of(node.func)
-    if isinstance(node, cst.Attribute):
-        return node.attr
-    return node.keyword if isinstance(node, cst.Arg) and node.keyword is not None else node
-
-
-def _is_broad(handler: cst.ExceptHandler) -> bool:
-    return handler.type is None or _dotted(handler.type) in _BROAD
-
-
-def _is_none_test(node: cst.Comparison) -> bool:
-    parts = [node.left, *(each.comparator for each in node.comparisons)]
-    return any(isinstance(part, cst.Name) and part.value == "None" for part in parts)
-
-
-def _tests(body: Node) -> dict[str, str]:
-    """Return the names that a body tests, with how: ``is None`` or ``truth``."""
-    found: dict[str, str] = {}
-    for node in _below(body):
-        tested: Node | None = None
-        if isinstance(node, cst.Comparison) and _is_none_test(node):
-            if isinstance(node.left, cst.Name):
-                found[node.left.value] = "is None"
-        elif isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
-            tested = node.expression
-        elif isinstance(node, (cst.If, cst.IfExp)):
-            tested = node.test
-        elif isinstance(node, cst.BooleanOperation):
-            tested = node.left
-        if isinstance(tested, cst.Name):
-            found.setdefault(tested.value, "truth")
-    return found
-
-
-def _below(node: Node) -> Iterator[Node]:
-    """Yield what is below a node, other functions left out."""
-    for name in _plan(type(node))[2]:
-        for child in _children(node, name):
-            if not isinstance(child, cst.FunctionDef):
-                yield child
-                yield from _below(child)
-
-
-_LAYOUT: Final = frozenset({
-    "lpar", "rpar", "leading_lines", "lines_after_decorators", "header", "footer", "comma",
-    "semicolon", "equal", "dot", "lbracket", "rbracket", "lbrace", "rbrace", "operator", "colon",
-    "indent", "trailing_whitespace", "star", "encoding", "default_indent", "default_newline",
-})  # fmt: skip
 _Step = Callable[[Finder, Any], object]
-_PLANS: dict[type, tuple[_Step | None, _Step | None, tuple[str, ...]]] = {}
+_STEPS: dict[type[Node], tuple[_Step | None, _Step | None]] = {}
 
 
-def _plan(kind: type[Node]) -> tuple[_Step | None, _Step | None, tuple[str, ...]]:
-    """Return what to call before and after a kind of node, and which of its fields to walk."""
-    plan = _PLANS.get(kind)
-    if plan is None:
-        names = tuple(each.name for each in fields(kind)
-                      if each.name not in _LAYOUT and not each.name.startswith("whitespace"))
+def _steps(kind: type[Node]) -> tuple[_Step | None, _Step | None]:
+    """Return what to call before and after a kind of node."""
+    steps = _STEPS.get(kind)
+    if steps is None:
         enter, leave = (getattr(Finder, f"{word}_{kind.__name__}", None)
                         for word in ("visit", "leave"))  # fmt: skip
-        plan = _PLANS[kind] = (enter, leave, names)
-    return plan
-
-
-def _children(node: Node, name: str) -> Iterable[Node]:
-    value = getattr(node, name)
-    if isinstance(value, cst.CSTNode):
-        return (value,)
-    if isinstance(value, (list, tuple)):
-        return [each for each in value if isinstance(each, cst.CSTNode)]
-    return ()
-
-
-def _dotted(node: Node | None) -> str | None:
-    if isinstance(node, cst.Name):
-        return node.value
-    if isinstance(node, cst.Attribute):
-        start = _dotted(node.value)
-        return None if start is None else f"{start}.{node.attr.value}"
-    return None
+        steps = _STEPS[kind] = (enter, leave)
+    return steps
 
 
 def find(code: cst.Module, module: str, project: Knowledge) -> list[Use]:
@@ -453,7 +379,7 @@ def find(code: cst.Module, module: str, project: Knowledge) -> list[Use]:
         project: What is known of the project; what the module's own functions give is added, so
             that a second call knows it.
     """
-    found: list[tuple[Node, tuple[Any, ...]]] = []
+    found: list[tuple[Node, Facts]] = []
     Finder(module, project, lambda node, facts: found.append((node, facts))).walk(code)
     if not found:
         return []

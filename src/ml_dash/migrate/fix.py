@@ -16,7 +16,9 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from ml_dash.flags import api_of
 from ml_dash.migrate import known
-from ml_dash.migrate.finder import CERTAIN, Knowledge, Use, find, name_of
+from ml_dash.migrate.finder import CERTAIN, Use, find
+from ml_dash.migrate.known import Knowledge
+from ml_dash.migrate.nodes import name_of
 from ml_dash.migrate.sources import Source
 
 _TODO: Final = "# TODO(ml-dash {flag}): {api} {old} until 0.9, and raises then; {advice}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from ml_dash.flags import TABLE, Api, Flag
@@ -85,3 +86,16 @@ DISTINCT: Final = frozenset(
 """Names of members that hardly anything but ml-dash has."""
 
 FLAG_OF_ARGUMENTS: Final = next(flag for flag in TABLE if flag.name == "arguments_checked")
+
+
+@dataclass
+class Knowledge:
+    """What is known of a project's own names.
+
+    Attributes:
+        returns: The type that a function gives, by module and name.
+        attributes: The types of attributes, by module, class and name.
+    """
+
+    returns: dict[tuple[str, str], str] = field(default_factory=dict)
+    attributes: dict[tuple[str, str, str], str] = field(default_factory=dict)
