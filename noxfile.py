@@ -114,7 +114,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the package (mypy --strict), and what checkers tell its users."""
-    session.install("-e", ".[server]", *_group("types"))
+    session.install("-e", ".[server,migrate]", *_group("types"))
     session.run("mypy", *session.posargs)
     session.run("python", "-m", "tests.typing")
 
