@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 import re
 
 import httpx
@@ -35,7 +36,15 @@ def test_it_says_how_it_is(live: Live) -> None:
 def test_a_request_is_found_in_the_log_by_its_id(live: Live, alice: httpx.Client) -> None:
     """As one line of JSON with the id that the client brought and got back."""
     lines = io.StringIO()
-    handler = logging.StreamHandler(lines)
+    written = threading.Event()
+
+    class Told(logging.StreamHandler):  # type: ignore[type-arg]
+        def emit(self, record: logging.LogRecord) -> None:
+            super().emit(record)
+            if "my-request:1" in lines.getvalue():
+                written.set()
+
+    handler = Told(lines)
     handler.setFormatter(JsonLines())
     logger = logging.getLogger("ml_dash.server.requests")
     level = logger.level
@@ -43,6 +52,7 @@ def test_a_request_is_found_in_the_log_by_its_id(live: Live, alice: httpx.Client
     logger.setLevel(logging.INFO)
     try:
         reply = alice.get("/api/me", headers={"x-request-id": "my-request:1"})
+        assert written.wait(20)  # the line is written when the answer is on its way already
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
