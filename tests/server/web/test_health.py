@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
-import threading
 import re
+import threading
 
 import httpx
 import pytest
