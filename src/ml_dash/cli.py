@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -142,6 +142,8 @@ class _Edge:
             self.code = _tell_stopped(error)
         elif isinstance(error, MLDashError):
             self.code = _tell_failed(error, self.call)
+        elif isinstance(error, OSError) and error.filename is not None:
+            self.code = _tell_refused(error, self.call)
         elif isinstance(error, Exception):
             self.code = _tell_unexpected(error, self.call)
         else:
@@ -162,28 +164,34 @@ def _tell_failed(error: MLDashError, call: Call) -> int:
     """Answer an error that the package foresaw: what happened, what was kept, what to do."""
     _trace(error, call)
     code = code_of(error)
-    if call.as_json:
-        click.echo(_as_json(error, code), err=True)
-        return code
-    rows = {"Error": error.message, "Kept": error.kept, "Hint": error.hint}
-    for name, text in rows.items():
-        if text:
-            click.echo(f"{name}: {text}", err=True)
+    facts = {"error": error.message, "kept": error.kept, "hint": error.hint}
+    _say(call, **facts, code=error.code, context=error.context, exit_code=code)
     return code
 
 
-def _as_json(error: MLDashError, code: int) -> str:
-    facts = {"error": error.message, "code": error.code, "kept": error.kept, "hint": error.hint,
-             "context": error.context, "exit_code": code}  # fmt: skip
-    return json.dumps(facts, default=str)
+def _say(call: Call, error: str, kept: str = "", hint: str = "", **facts: Any) -> None:
+    """Write an error as lines, or as one line of JSON where the command writes JSON."""
+    if call.as_json:
+        whole = {"error": error, **facts, "kept": kept, "hint": hint}
+        click.echo(json.dumps(whole, default=str), err=True)
+        return
+    for name, text in {"Error": error, "Kept": kept, "Hint": hint}.items():
+        if text:
+            click.echo(f"{name}: {text}", err=True)
+
+
+def _tell_refused(error: OSError, call: Call) -> int:
+    """Answer a file or folder that the system refuses."""
+    _trace(error, call)
+    _say(call, f"{error.filename}: {error.strerror or error}", exit_code=FAILED)
+    return FAILED
 
 
 def _tell_unexpected(error: Exception, call: Call) -> int:
     """Answer an error that nobody foresaw."""
     _trace(error, call)
-    click.echo(f"Error: unexpected {type(error).__name__}: {error}", err=True)
-    if not call.debug:
-        click.echo("Hint: run the command again with --debug and report what it prints.", err=True)
+    hint = "" if call.debug else "run the command again with --debug and report what it prints."
+    _say(call, f"unexpected {type(error).__name__}: {error}", hint=hint, exit_code=FAILED)
     return FAILED
 
 

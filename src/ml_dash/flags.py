@@ -52,6 +52,11 @@ class Api:
     instead: str | None = None
 
     @property
+    def is_member(self) -> bool:
+        """Whether it is a member of a class with a sibling: such uses are found in code."""
+        return self.or_raise is not None and "." in self.name
+
+    @property
     def advice(self) -> str:
         """What to use instead, as in ``use read_or_raise()``."""
         siblings = [f"{name}()" for name in (self.or_raise, self.or_none) if name]

@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin a rehearsal."""
     if config.getoption("--ml-dash-inject"):
+        if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+            import pytest
+
+            # What its workers find would reach nobody.
+            raise pytest.UsageError("--ml-dash-inject runs in one process: add -n 0")
         from ml_dash.migrate.testing import TestRehearsal
 
         rehearsal = TestRehearsal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import secrets
 import signal
 import subprocess
 import sys
@@ -73,6 +74,15 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
     with running(ServerSettings(data=tmp_path_factory.mktemp("server"))) as made:
         yield made
+
+
+@pytest.fixture
+def user(live: Live, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a user of the test's own, who is logged in."""
+    name = f"u{secrets.token_hex(4)}"
+    monkeypatch.setenv("ML_DASH_TOKEN", live.token(name))
+    monkeypatch.setenv("ML_DASH_API_URL", live.url)
+    return name
 
 
 @pytest.fixture

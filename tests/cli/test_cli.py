@@ -112,6 +112,7 @@ def test_wrong_use_is_exit_code_2(words: tuple[str, ...], ml_dash: Run, tmp_path
         (("create", "--projec", "a/b/c"), 2, "'a/b/c' names no project"),
         (("create", "--pr=a/b/c"), 2, "--pr may stand for --pref, --prefix, --proj, --project"),
         (("version", "--nothing"), 2, "No such option"),
+        (("migrate", "report", "--base", "x"), 2, "No such option"),
     ],
 )
 def test_shortened_options(words: tuple[str, ...], code: int, said: str, ml_dash: Run) -> None:

@@ -50,7 +50,7 @@ def user(recorded: tuple[str, str], live: Live, monkeypatch: pytest.MonkeyPatch)
 
 def record(prefix: str, **settings: Any) -> Experiment:
     """Make a run with something of each kind."""
-    exp = Experiment(prefix, echo=False, readme="# What it is", tags=["a"],
+    exp = Experiment(prefix, echo=False, readme="# What it is", tags=["a"], bindrs=["paper"],
                      metadata={"seed": 7, "best": float("inf")}, **settings)  # fmt: skip
     with exp.run:
         exp.params.set(lr=0.1, limit=float("nan"), text="NaN", **{"opt.name": "adam"})
@@ -93,6 +93,7 @@ def test_a_run_comes_back_as_it_was(
     folder = tmp_path / ".dash" / user / "back" / "one"
     document = json.loads((folder / "experiment.json").read_text())
     assert (document["description"], document["tags"]) == ("# What it is", ["a"])
+    assert (document["bindrs"], document["write_protected"]) == (["paper"], False)
     assert (document["metadata"], document["status"]) == ({"seed": 7, "best": "Infinity"},
                                                           "COMPLETED")  # fmt: skip
     compared = ml_dash("verify", ".dash")
@@ -153,6 +154,50 @@ def test_again_fetches_what_is_new(
     assert (compared.returncode, compared.stdout.count("same")) == (0, 6), compared.stdout
     assert ml_dash("upload", **HONEST).returncode == 0
     assert ml_dash("verify", ".dash").stdout == compared.stdout
+
+
+def test_files_that_change_and_go(
+    ml_dash: Run, live: Live, user: str, tmp_path: Path
+) -> None:
+    """A file that is described anew, and one that is deleted, are so here after the next call."""
+    exp = record(f"{user}/files/one", dash_url=live.url, dash_root=tmp_path / "first")
+    assert ml_dash("download", "-p", "files", **HONEST).returncode == 0
+    with exp.run:
+        (best,) = exp.files("models/best").list()
+        exp.files(file_id=best["id"], description="the best").update()
+        exp.files.delete("top.txt")
+    assert ml_dash("download", "-p", "files", **HONEST).returncode == 0
+    compared = ml_dash("verify", ".dash")
+    assert (compared.returncode, "files: 1 here, 1 there, same" in compared.stdout) == (0, True)
+    listed = ml_dash("list", f".dash/{user}/files/one", "--files", "--json")
+    (file,) = json.loads(listed.stdout)["files"]
+    assert file["description"] == "the best"
+    assert ml_dash("upload", **HONEST).returncode == 0
+
+
+def test_parts_of_a_run_that_lie_there_are_left_alone(
+    ml_dash: Run, user: str, tmp_path: Path
+) -> None:
+    """A folder without its document may still hold what was recorded here: nothing is mixed in."""
+    logs = tmp_path / ".dash" / user / "speech/three/logs/logs.jsonl"
+    logs.parent.mkdir(parents=True)
+    logs.write_text('{"sequenceNumber": 0, "message": "mine"}\n')
+    done = ml_dash("download", "-p", "speech", **HONEST)
+    assert (done.returncode, "skipped" in done.stdout) == (3, True)
+    assert [path.name for path in logs.parent.parent.iterdir()] == ["logs"]
+    assert logs.read_text().count("\n") == 1
+
+
+def test_a_run_that_is_being_written_is_not_moved(
+    ml_dash: Run, user: str, tmp_path: Path
+) -> None:
+    """--overwrite moves no folder from under the program that writes it."""
+    exp = Experiment(f"{user}/speech/three", dash_root=tmp_path / ".dash", echo=False)
+    with exp.run:
+        done = ml_dash("download", "-p", "speech", "--overwrite", **HONEST)
+        assert (done.returncode, "Another process writes" in done.stderr) == (1, True)
+        exp.log("still here")
+    assert exp.folder.is_dir()
 
 
 def test_what_was_recorded_here_is_left_alone(
@@ -312,6 +357,29 @@ def test_tables(ml_dash: Run, user: str, tmp_path: Path) -> None:
     table = parquet.read_table(folder / "metrics/train.parquet")
     assert table.column("loss").to_pylist() == [number / 7 for number in range(1500)]
     assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_tables_of_names_that_look_alike(
+    ml_dash: Run, live: Live, user: str, tmp_path: Path
+) -> None:
+    """Two metrics whose names make one file name get two files."""
+    exp = Experiment(f"{user}/alike/one", dash_url=live.url, dash_root=tmp_path / "first",
+                     echo=False)  # fmt: skip
+    with exp.run:
+        exp.metrics("a/b").log(x=1)
+        exp.metrics("a_b").log(x=2)
+    done = ml_dash("download", "out", "-p", "alike", "--format", "jsonl")
+    values = {json.loads((tmp_path / path).read_text())["x"] for path in done.stdout.split()}
+    assert (done.returncode, values) == (0, {1, 2})
+
+
+def test_a_track_that_cannot_be_written(ml_dash: Run, user: str, tmp_path: Path) -> None:
+    """An output that is no place for a file is one line and code 1."""
+    (tmp_path / "file").write_text("")
+    path = f"{user}/vision/two/robot/pose"
+    done = ml_dash("download", "--tracks", path, "-o", "file/x.jsonl")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: Cannot write file/x.jsonl" in done.stderr
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "parquet", "mcap"])

@@ -151,6 +151,17 @@ def test_a_project_that_is_not_there(ml_dash: Run, user: str) -> None:
     assert ml_dash("list", "-p", "empty", **HONEST).returncode == 0
 
 
+def test_folders_that_cannot_be_read(ml_dash: Run, user: str, tmp_path: Path) -> None:
+    """What looks like a run and is none is named, the others are listed, and the code is 3."""
+    with Experiment("alice/vision/good", dash_root=tmp_path / "here", echo=False).run:
+        pass
+    (tmp_path / "here/bad").mkdir()
+    (tmp_path / "here/bad/experiment.json").write_text("{")
+    done = ml_dash("list", "here")
+    assert (done.returncode, "alice/vision/good" in done.stdout) == (3, True)
+    assert "Left out here/bad: " in done.stderr
+
+
 @pytest.mark.parametrize("words", [
     ("--where", "stauts == 1"), ("--where", "params.lr <"), ("--columns", "colour"),
     ("--sort", "colour"), ("--status", "DONE"), ("--limit", "0"), ("-p", "/"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,37 +15,28 @@ if TYPE_CHECKING:
     from tests.server.live import Live
 
 
-@pytest.fixture
-def alice(live: Live, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return a user of the test's own, who is logged in."""
-    name = f"u{secrets.token_hex(4)}"
-    monkeypatch.setenv("ML_DASH_TOKEN", live.token(name))
-    monkeypatch.setenv("ML_DASH_API_URL", live.url)
-    return name
-
-
-def test_create_and_remove(ml_dash: Run, live: Live, alice: str) -> None:
+def test_create_and_remove(ml_dash: Run, live: Live, user: str) -> None:
     """A project is made once, found again, and deleted when its name is typed."""
     made = ml_dash("create", "-p", "vision", "-d", "about eyes", "--json")
     facts = json.loads(made.stdout)
-    assert (made.returncode, facts["created"], facts["namespace"]) == (0, True, alice)
-    assert facts["url"] == f"{live.url}/@{alice}/vision"
-    again = ml_dash("create", "--project", f"{alice}/vision")
+    assert (made.returncode, facts["created"], facts["namespace"]) == (0, True, user)
+    assert facts["url"] == f"{live.url}/@{user}/vision"
+    again = ml_dash("create", "--project", f"{user}/vision")
     assert (again.returncode, again.stderr) == (0, "")
     assert "already exists" in again.stdout
-    asked = ml_dash("api", "-q", f"namespace(slug: '{alice}') {{ projects {{ description }} }}")
+    asked = ml_dash("api", "-q", f"namespace(slug: '{user}') {{ projects {{ description }} }}")
     assert json.loads(asked.stdout)["namespace"]["projects"] == [{"description": "about eyes"}]
     cancelled = ml_dash("remove", "-p", "vision", typed="no\n")
     assert (cancelled.returncode, cancelled.stdout) == (0, "")
     assert "Nothing was deleted." in cancelled.stderr
     removed = ml_dash("remove", "-p", "vision", typed="vision\n")
-    assert (removed.returncode, removed.stdout.split(" with")[0]) == (0, f"Deleted {alice}/vision")
+    assert (removed.returncode, removed.stdout.split(" with")[0]) == (0, f"Deleted {user}/vision")
     gone = ml_dash("remove", "-p", "vision", "--yes")
     assert (gone.returncode, gone.stdout) == (1, "")
     assert "There is no project 'vision'" in gone.stderr
 
 
-def test_remove_without_an_answer(ml_dash: Run, alice: str) -> None:
+def test_remove_without_an_answer(ml_dash: Run, user: str) -> None:
     """Where nobody can be asked nothing is deleted, exit code 1."""
     ml_dash("create", "-p", "vision")
     assert ml_dash("remove", "-p", "vision").returncode == 1
@@ -76,38 +66,38 @@ def test_the_true_cause_is_told(
     assert cause in done.stderr
 
 
-def test_an_answer_without_a_project(ml_dash: Run, live: Live, alice: str) -> None:
+def test_an_answer_without_a_project(ml_dash: Run, live: Live, user: str) -> None:
     """A server that says yes and names no project is an error."""
     with passing(live.url) as between:
         between.faults.append(Fault("nothing", part="/nodes"))
-        done = ml_dash("create", "-p", f"{alice}/x", "--dash-url", between.url)
+        done = ml_dash("create", "-p", f"{user}/x", "--dash-url", between.url)
     assert (done.returncode, done.stdout) == (1, "")
     assert "has nothing where" in done.stderr
 
 
 @pytest.mark.parametrize("path", [".me.username", "me.username", ".data.me.username"])
-def test_api_path(ml_dash: Run, alice: str, path: str) -> None:
+def test_api_path(ml_dash: Run, user: str, path: str) -> None:
     """Both forms of a path lead to the same part."""
     done = ml_dash("api", "-q", "me { username }", "--jq", path)
-    assert (done.returncode, json.loads(done.stdout)) == (0, alice)
+    assert (done.returncode, json.loads(done.stdout)) == (0, user)
 
 
-def test_api_quotes(ml_dash: Run, alice: str) -> None:
+def test_api_quotes(ml_dash: Run, user: str) -> None:
     """Single quotes become GraphQL's, except inside a text; variables are taken."""
     text = "it's \"here\""
     made = ml_dash("create", "-p", "q", "-d", text)
     assert made.returncode == 0
-    for query in (f"namespace(slug: '{alice}') {{ projects {{ slug }} }}",
-                  f'{{ namespace(slug: "{alice}") {{ projects {{ slug }} }} }}',
-                  f'query Own {{ namespace(slug: "{alice}") {{ projects {{ slug }} }} }}'):
+    for query in (f"namespace(slug: '{user}') {{ projects {{ slug }} }}",
+                  f'{{ namespace(slug: "{user}") {{ projects {{ slug }} }} }}',
+                  f'query Own {{ namespace(slug: "{user}") {{ projects {{ slug }} }} }}'):
         done = ml_dash("api", "-q", query, "--jq", ".namespace.projects.0.slug")
         assert (done.returncode, done.stdout) == (0, '"q"\n'), done.stderr
     asked = "query Q($n: String!) { namespace(slug: $n) { projects { description } } }"
-    found = ml_dash("api", "-q", asked, "--variables", json.dumps({"n": alice}))
+    found = ml_dash("api", "-q", asked, "--variables", json.dumps({"n": user}))
     assert json.loads(found.stdout)["namespace"]["projects"][0]["description"] == text
 
 
-def test_api_errors(ml_dash: Run, alice: str) -> None:
+def test_api_errors(ml_dash: Run, user: str) -> None:
     """A wrong query is exit code 1 with the server's words; a wrong path is exit code 2."""
     wrong = ml_dash("api", "-q", "nothing_like_this")
     assert (wrong.returncode, wrong.stdout) == (1, "")

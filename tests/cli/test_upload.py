@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ml_dash import Experiment
+from ml_dash._delivery.target import folder_of
 from ml_dash.client import RemoteClient
 from ml_dash.exceptions import RemoteNotFoundError
 from tests.cli.conftest import HONEST, Run, terminal
@@ -32,19 +32,12 @@ DAMAGES = {
     "damaged_files_index": (3, ".files_metadata.json is not readable JSON"),
     "damaged_log_tail": (3, "logs.jsonl is cut off"),
     "damaged_metric_tail": (3, "train/data.jsonl is cut off"),
+    "damaged_metric_metadata": (3, "metadata.json is not readable JSON"),
     "damaged_params": (3, "parameters.json is not readable JSON"),
+    "damaged_track_metadata": (3, "metadata.json is not readable JSON"),
     "damaged_track_tail": (3, "pose/data.jsonl is cut off"),
 }
 """Trees of 0.6 that lack something, the exit code, and what is said."""
-
-
-@pytest.fixture
-def user(live: Live, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return a user of the test's own, who is logged in."""
-    name = f"u{secrets.token_hex(4)}"
-    monkeypatch.setenv("ML_DASH_TOKEN", live.token(name))
-    monkeypatch.setenv("ML_DASH_API_URL", live.url)
-    return name
 
 
 def record(prefix: str, root: Path, **settings: Any) -> Experiment:
@@ -253,6 +246,52 @@ def test_what_came_from_elsewhere_is_not_doubled(
     assert ml_dash("upload", "copy", "--target", f"{user}/other", **HONEST).returncode == 0
     assert ml_dash("upload", "copy", "--append", **HONEST).returncode == 0
     assert len(found(live, user, "vision/one")["logged"]) == 40
+
+
+def test_who_was_killed_before_the_look_looks_again(
+    ml_dash: Run, live: Live, user: str, tmp_path: Path
+) -> None:
+    """An upload that is killed before it looked at the server's records does not double them."""
+    record(f"{user}/vision/one", tmp_path / ".dash")
+    assert ml_dash("upload", **HONEST).returncode == 0
+    copy = record(f"{user}/vision/one", tmp_path / "copy")
+    folder_of(copy.folder, live.url).make(live.url, spool=False)  # all that was done by then
+    refused = ml_dash("upload", "copy", **HONEST)
+    assert (refused.returncode, "did not come from here" in refused.stderr) == (1, True)
+    assert len(found(live, user, "vision/one")["logged"]) == 20
+    assert folder_of(copy.folder, live.url).is_made  # it was noted before: still owed
+
+
+def test_files_from_elsewhere_are_not_doubled(
+    ml_dash: Run, live: Live, user: str, tmp_path: Path
+) -> None:
+    """A run of which the server has nothing but files from another folder is refused as well."""
+    for root in (".dash", "copy"):
+        with Experiment(f"{user}/vision/one", dash_root=tmp_path / root, echo=False).run as exp:
+            exp.files("models").save_text("weights", to="w.txt")
+    assert ml_dash("upload", **HONEST).returncode == 0
+    refused = ml_dash("upload", "copy", **HONEST)
+    assert (refused.returncode, "files of" in refused.stderr) == (1, True)
+
+
+def test_a_run_that_goes_on_delivers_all(
+    ml_dash: Run, live: Live, user: str, tmp_path: Path
+) -> None:
+    """Kinds that an upload has left out are told by status, and owed again to who delivers."""
+    record(f"{user}/vision/one", tmp_path / ".dash")
+    assert ml_dash("upload", "--skip-logs", **HONEST).returncode == 0
+    assert "left out by `ml-dash upload`: logs" in ml_dash("status").stdout
+    with Experiment(f"{user}/vision/one", dash_root=tmp_path / ".dash", dash_url=live.url,
+                    echo=False).run as exp:  # fmt: skip
+        exp.log("one more")
+    assert len(found(live, user, "vision/one")["logged"]) == 21
+
+
+def test_a_target_without_a_project(ml_dash: Run, user: str, tmp_path: Path) -> None:
+    """A target of one word is wrong use, and nothing is noted or sent."""
+    exp = record(f"{user}/vision/one", tmp_path / ".dash")
+    assert ml_dash("upload", "--target", "vision").returncode == 2
+    assert not (exp.folder / ".ml-dash/delivery").exists()
 
 
 def test_a_failing_server_and_again(ml_dash: Run, live: Live, user: str, tmp_path: Path) -> None:

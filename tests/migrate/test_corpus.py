@@ -177,6 +177,27 @@ def test_check_and_fix_as_a_user_runs_them(ml_dash: Process, project: Path) -> N
     assert (left.returncode, left.stdout.count(", unused)")) == (3, 2)
 
 
+def test_what_git_does_not_keep_is_not_rewritten(ml_dash: Process, project: Path) -> None:
+    """A file that git ignores is clean, and could not be restored."""
+    (project / ".git" / "info").mkdir(exist_ok=True)
+    (project / ".git" / "info" / "exclude").write_text("mine.py\n")
+    text = "from ml_dash import Experiment\nprint(Experiment('a/b/c').params.get())\n"
+    (project / "mine.py").write_text(text)
+    done = ml_dash("migrate", "fix", "code")
+    assert (done.returncode, "git does not keep" in done.stderr) == (2, True)
+    assert (project / "mine.py").read_text() == text
+
+
+def test_a_byte_order_mark_stays(ml_dash: Process, tmp_path: Path) -> None:
+    """A file keeps the mark and the line ends that it has."""
+    file = tmp_path / "a.py"
+    text = "from ml_dash import Experiment\r\nprint(Experiment('a/b/c').params.get())\r\n"
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert ml_dash("migrate", "fix", "a.py", "--allow-dirty").returncode == 0
+    new = text.replace("params.get()", "params.get_or_raise()")
+    assert file.read_bytes() == b"\xef\xbb\xbf" + new.encode()
+
+
 def test_forms_of_findings(ml_dash: Process, project: Path) -> None:
     """SARIF and annotations carry file, line and flag of each finding."""
     sarif = json.loads(ml_dash("migrate", "check", "code", "--sarif").stdout)

@@ -103,6 +103,19 @@ def test_a_program_that_hangs(ml_dash: Process, tmp_path: Path) -> None:
     assert set(outcomes(done.stdout).values()) == {"hung"}
 
 
+def test_a_crash_elsewhere_is_no_success(ml_dash: Process, tmp_path: Path) -> None:
+    """A run that ends badly before it reaches the call that is to fail is a crash."""
+    (tmp_path / "train.py").write_text(
+        "import pathlib\nfrom ml_dash import Experiment\n"
+        "pathlib.Path('once').touch(exist_ok=False)\n"
+        "with Experiment('alice/vision/one', dash_root='.dash', echo=False).run as exp:\n"
+        "    exp.params.set(a=1)\n    print(exp.files.list())\n"
+    )
+    done = ml_dash("migrate", "rehearse", "--json", "--", sys.executable, "train.py")
+    assert (done.returncode, set(outcomes(done.stdout).values())) == (3, {"crashed"})
+    assert {api for _, api, _ in outcomes(done.stdout)} == {"FileBuilder.list"}
+
+
 @pytest.mark.parametrize("words", [("--", "no-such-program"), ("--",),
                                    ("--from", "x.json", "--", "python")])  # fmt: skip
 def test_wrong_use(ml_dash: Process, tmp_path: Path, words: tuple[str, ...]) -> None:
@@ -147,6 +160,14 @@ def test_the_pytest_plugin(process: Process, tmp_path: Path) -> None:
     assert "2 calls may fail from 1.0 on; the tests handle 1 of these failures." in done.stdout
     plain = process("-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert (plain.returncode, "readiness" in plain.stdout) == (0, False)
+
+
+def test_the_plugin_refuses_several_processes(process: Process, tmp_path: Path) -> None:
+    """What workers would find reaches nobody, so it is said instead of nothing being found."""
+    (tmp_path / "test_train.py").write_text(TESTS)
+    done = process("-m", "pytest", "-q", "-p", "no:cacheprovider", "--ml-dash-inject", "-n", "2")
+    assert done.returncode == 4
+    assert "add -n 0" in done.stderr
 
 
 def test_without_the_option_nothing_is_imported(process: Process) -> None:

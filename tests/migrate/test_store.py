@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ml_dash import Experiment
+from ml_dash.migrate import store
 from ml_dash.runs import local_runs
 from tests.compat.golden import trees
 from tests.compat.golden.trees import Golden
@@ -114,6 +115,21 @@ def test_points_that_are_missing_are_told(ml_dash: Process, tmp_path: Path) -> N
     done = ml_dash("migrate", "store", "store")
     assert done.returncode == 3
     assert "2 indexes are missing (DAMAGED); lost in 0.6: 2 points" in done.stdout
+
+
+def test_a_run_that_changes_is_left_alone(tmp_path: Path) -> None:
+    """A file that was written since it was read is not replaced."""
+    golden = next(e for e in trees.load(damaged=True) if e.name == "0.6.13-damaged_log_tail")
+    copy = golden.copy(tmp_path / "store")
+    (checked,) = store.check_store(copy.root, mend=False)
+    seen = store._sizes(copy.run)
+    with (copy.run / "logs/logs.jsonl").open("ab") as file:
+        file.write(b"\n")
+    before = contents(copy.run)
+    store._mend(checked, seen)
+    assert (checked.mended, checked.backup) == ([], None)
+    assert checked.left[-1].what == "a program writes it right now"
+    assert contents(copy.run) == before
 
 
 def test_runs_of_0_7_are_left_alone(ml_dash: Process, tmp_path: Path) -> None:

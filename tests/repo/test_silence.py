@@ -116,7 +116,7 @@ ALLOWED = {
     },
     "migrate/check.py": {
         "_loaded: FileReadError": "told as a file that was passed over",
-        "_parsed: RecursionError": "told as a file that was passed over",
+        "_uses: RecursionError": "told as a file that was passed over",
     },
     "migrate/damage.py": {
         "_json: (FileNotFoundError, ValueError)": "what is no JSON is what is being looked for",

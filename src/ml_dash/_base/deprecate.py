@@ -203,7 +203,7 @@ def notice(flag: Flag, api: Api, release: str) -> str:
     return (
         f"{flag.id} ({flag.name}): {api.name} {api.old} here, as in 0.6; {when} it raises "
         f"{' or '.join(api.raises)}. To be ready, {api.advice}; see {flag.anchor}."
-        + (" `ml-dash migrate fix` rewrites it." if api.or_raise else "")
+        + (" `ml-dash migrate fix` rewrites or marks it." if api.is_member else "")
     )
 
 

@@ -17,7 +17,7 @@ from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.status import owner_of
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verdicts import Verdict
-from ml_dash._store.adopting import adopt
+from ml_dash._store.adopting import adopt, torn_lines
 from ml_dash._store.run_store import RunStore
 from ml_dash.exceptions import CorruptDataError, MLDashError
 
@@ -91,8 +91,7 @@ def opened(
         yield delivery
     finally:
         delivery.close()
-        for stream in (store.journal, store.logs.stream):
-            stream.close()
+        store.release()
 
 
 def sync(
@@ -130,6 +129,8 @@ def sync(
         if not delivery.take_lease():
             return Synced(run, Outcome.BUSY, delivery.report())
         damaged = tuple(adopt(delivery.store))
+        if not is_written(run):  # a line that is being written is not cut off
+            damaged += tuple(torn_lines(run))
         _drain(delivery, patience_s, stop or threading.Event())
         report = delivery.report()
         seen(report)

@@ -79,7 +79,9 @@ class TargetFolder:
         return (self.path / _TARGET).exists()
 
     def make(self, url: str, *, spool: bool, prefix: str = "") -> Target:
-        """Note where the run is delivered to; what is noted already is kept.
+        """Note where the run is delivered to; what is noted already is kept, but for ``skip``.
+
+        Who asks for delivery asks for all of it: kinds that an upload has left out are owed again.
 
         Raises:
             CorruptDataError: the note is damaged.
@@ -88,6 +90,8 @@ class TargetFolder:
         if not self.is_made:
             self.path.mkdir(parents=True, exist_ok=True)
             self._save(Target(url, unique_id(), spool, stamp(), prefix))
+        elif self.target.skip:
+            self.note(skip=())
         return self.target
 
     def note(self, **changes: Any) -> None:

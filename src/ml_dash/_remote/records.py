@@ -90,6 +90,23 @@ class RecordCalls(Calls):
                 line["metadata"] = codec.decode(orjson.dumps(line["metadata"]))
         return dict(reply)
 
+    # -- the run itself --------------------------------------------------------------------------
+
+    def get_experiment(self, experiment_id: str) -> dict[str, Any]:
+        """Return all facts of a run: status, times, description, tags, bindrs, metadata and more.
+
+        A call of 0.7's server; those of 0.6 answer 404.
+
+        Raises:
+            RemoteNotFoundError: there is no such run, or the server is one of 0.6.
+            RemoteClientError: the request failed.
+
+        .. versionadded:: 0.7
+        """
+        path = route("experiments", experiment_id)
+        reply = self._call("GET", path, values=True)
+        return replies.field({"reply": reply}, "reply", dict, self._what("GET", path))
+
     # -- parameters ------------------------------------------------------------------------------
 
     def set_parameters(self, experiment_id: str, data: dict[str, Any]) -> dict[str, Any]:

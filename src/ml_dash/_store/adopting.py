@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ml_dash._store.documents import Document
-from ml_dash._store.layout import FILES, LOGS, METRICS, PARAMETERS, POINTS, TRACKS
+from ml_dash._store.layout import FILES, LOGS, METRICS, PARAMETERS, POINTS, SUMMARY, TRACKS
 from ml_dash._store.places import SNAPSHOT
 from ml_dash._store.run_store import RunStore
 from ml_dash.exceptions import CorruptDataError, MLDashError
@@ -20,11 +20,14 @@ from ml_dash.exceptions import CorruptDataError, MLDashError
 def adopt(store: RunStore) -> list[MLDashError]:
     """Note in a run's journal what is in its other files only; return what is damaged there.
 
+    A damaged list of files is moved aside and made again from the folder, as by any writer; all
+    other files stay as they are.
+
     Raises:
         CorruptDataError: the run's document is damaged, and the journal has none.
         OSError: the folder cannot be read or written.
     """
-    damaged = [error for error in map(_damage, _documents(store.folder)) if error is not None]
+    damaged = list(damaged_documents(store.folder))
     parameters = any(error.context.get("path") == str(store.folder / PARAMETERS)
                      for error in damaged)  # fmt: skip
     with store.journal.transaction() as add:
@@ -33,23 +36,27 @@ def adopt(store: RunStore) -> list[MLDashError]:
             store.params.import_foreign(add)
         store.files.index.import_foreign(add)
         store.metrics.import_foreign(add)
-    return [*damaged, *map(_torn, torn_streams(store.folder))]
+    return damaged
 
 
-def _documents(run: Path) -> tuple[Path, Path]:
-    return run / PARAMETERS, run / FILES / SNAPSHOT
+def damaged_documents(run: Path) -> Iterator[MLDashError]:
+    """Yield an error for each document beside the streams that is no JSON object.
+
+    Raises:
+        FileReadError: one cannot be read.
+    """
+    paths = [run / PARAMETERS, run / FILES / SNAPSHOT]
+    for kind in (METRICS, TRACKS):
+        paths += sorted((run / kind).rglob(SUMMARY))
+    for path in paths:
+        try:
+            Document(path).read()
+        except CorruptDataError as error:
+            yield error
 
 
-def _damage(path: Path) -> MLDashError | None:
-    try:
-        Document(path).read()
-    except CorruptDataError as error:
-        return error
-    return None
-
-
-def torn_streams(run: Path) -> Iterator[Path]:
-    """Yield the streams whose last line is cut off, as a killed or full 0.6 leaves them.
+def torn_lines(run: Path) -> Iterator[MLDashError]:
+    """Yield an error for each stream whose last line is cut off, as a killed 0.6 leaves it.
 
     Raises:
         OSError: one cannot be read.
@@ -63,7 +70,7 @@ def torn_streams(run: Path) -> Iterator[Path]:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - 1))
                 if size and file.read(1) != b"\n":
-                    yield path
+                    yield _torn(path)
         except FileNotFoundError:
             continue
 

@@ -171,7 +171,7 @@ class RunStore:
             met = [(left, "closing the run"), *steps.without_refusals(met)]
         met += self._tried([("the end of the run", partial(self._record_end, status, error))])
         self._flusher.stop()
-        met += self._tried([("the run's files", self._release)])
+        met += self._tried([("the run's files", self.release)])
         handle_errors(met, self.mode)
 
     def _tried(self, taken: Iterable[Step]) -> list[Problem]:
@@ -207,7 +207,8 @@ class RunStore:
         if self.opened_here:
             self.document.close(status, error)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Give all descriptors back."""
         for stream in self._streams():
             stream.close()
 

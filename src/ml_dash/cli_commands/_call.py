@@ -76,6 +76,8 @@ def whole_options(command: click.Command, words: list[str]) -> list[str]:
     Raises:
         UsageError: a shortened option may stand for several.
     """
+    if isinstance(command, click.Group):
+        return words  # its commands have options of their own, and 0.6 had no groups
     names = {name for param in command.params for name in param.opts if name.startswith("--")}
     names.add("--help")
     end = words.index("--") if "--" in words else len(words)

@@ -11,7 +11,6 @@ from typing import Final
 
 from ml_dash.exceptions import (
     AuthenticationError,
-    MLDashError,
     NetworkError,
     ServerUnreachableError,
     UsageError,
@@ -76,17 +75,3 @@ def as_in_06(code: int, what: str) -> int:
         )  # fmt: skip
     return DONE
 
-
-def code_of_all(errors: list[MLDashError | OSError], some_done: bool) -> int:
-    """Return the exit code of a command with several items.
-
-    Args:
-        errors: Of the items that failed.
-        some_done: Whether another was done.
-    """
-    if not errors:
-        return DONE
-    if some_done:
-        return PARTLY
-    codes = {code_of(error) for error in errors}
-    return codes.pop() if len(codes) == 1 else FAILED

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from ml_dash.runs import Run
 
-_MISSING = object()
-
 
 @click.command("compare", epilog=ABOUT)
 @click.argument("runs", nargs=-1, required=True)
@@ -51,8 +49,10 @@ def command(runs: tuple[str, ...], url: str | None, key: str | None, everything:
 
 
 def _params(runs: Sequence[Run], everything: bool) -> dict[str, list[Any]]:
+    from ml_dash.runs import MISSING
+
     names = sorted({name for run in runs for name in run.params})
-    found = {name: [run.params.get(name, _MISSING) for run in runs] for name in names}
+    found = {name: [run.params.get(name, MISSING) for run in runs] for name in names}
     return {name: values for name, values in found.items()
             if everything or any(not _same(values[0], value) for value in values)}  # fmt: skip
 
@@ -63,6 +63,8 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def _metrics(runs: Sequence[Run], stat: str) -> dict[str, list[Any]]:
+    from ml_dash.runs import MISSING
+
     each = []
     for run in runs:
         row = {}
@@ -71,7 +73,7 @@ def _metrics(runs: Sequence[Run], stat: str) -> dict[str, list[Any]]:
                 row[f"{metric}.{key}"] = getattr(stats, stat)
         each.append(row)
     names = sorted({name for row in each for name in row})
-    return {name: [row.get(name, _MISSING) for row in each] for name in names}
+    return {name: [row.get(name, MISSING) for row in each] for name in names}
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
@@ -81,9 +83,10 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 
 def _named(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    return {name: [None if value is _MISSING else value for value in values]
-            for name, values in rows.items()}  # fmt: skip
+    return {name: list(map(_cell, values)) for name, values in rows.items()}
 
 
 def _cell(value: Any) -> Any:
-    return None if value is _MISSING else value
+    from ml_dash.runs import MISSING
+
+    return None if value is MISSING else value

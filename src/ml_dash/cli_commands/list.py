@@ -12,10 +12,10 @@ import click
 from ml_dash._base import console
 from ml_dash.cli_commands._age import age
 from ml_dash.cli_commands._call import current, fault, json_option, note
-from ml_dash.cli_commands._codes import DONE, FAILED, as_in_06
+from ml_dash.cli_commands._codes import DONE, FAILED, PARTLY, as_in_06
 from ml_dash.cli_commands._connect import connected, prefix_option, server_options
 from ml_dash.cli_commands._output import put_csv, put_json, put_table, size_in_words
-from ml_dash.exceptions import UsageError
+from ml_dash.exceptions import MLDashError, UsageError
 
 if TYPE_CHECKING:
     from ml_dash.client import RemoteClient
@@ -59,7 +59,7 @@ def command(root: Path | None, prefix: str | None, url: str | None, key: str | N
     Without --prefix, a server's projects are listed. In conditions and columns, runs have path,
     owner, project, name, status, description, tags, created_at, started_at, ended_at, duration_s,
     logs, metrics, tracks, files; params.NAME; metadata.NAME; and metrics.METRIC.KEY, with .last,
-    .min, .max, .mean or .count.
+    .min, .max, .mean or .count. Exit code 3 means that some folders could not be read.
     """
     options["selection"] = _selection(options)
     options["shown"] = _columns(options)
@@ -76,14 +76,19 @@ def _list_folder(root: Path, prefix: str | None, options: dict[str, Any]) -> int
     from ml_dash.runs import FolderRun, folders
 
     runs: list[Run] = []
+    left_out = 0
     for found in folders.find_runs(root, prefix):
-        if isinstance(found, folders.Skipped):
-            fault(f"Left out {found.folder}: {found.error}")
-        else:
+        try:
+            if isinstance(found, folders.Skipped):
+                raise found.error
             runs.append(FolderRun(found))
+        except MLDashError as error:
+            left_out += 1
+            fault(f"Left out {found.folder}: {error}")
     if options["tracks"] or options["files"]:
         return _list_parts(_only(runs, str(root)), options)
-    return _put_runs(runs, {"root": str(root)}, options)
+    code = _put_runs(runs, {"root": str(root)}, options)
+    return PARTLY if left_out else code
 
 
 def _list_server(client: RemoteClient, prefix: str | None, options: dict[str, Any]) -> int:

@@ -10,8 +10,8 @@ import click
 
 from ml_dash import future
 from ml_dash.cli_commands._call import fault, json_option, note
-from ml_dash.cli_commands._code import check, fix
 from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._migrate_code import check, fix
 from ml_dash.cli_commands._output import put_json
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def rehearse(
     changes: choose a short configuration. Exit code 3 means that it does not run under 1.0, or did
     not handle a failure.
     """
-    from ml_dash.migrate.rehearsal import rehearse
+    from ml_dash.migrate.rehearsal import TOO_LONG, rehearse
 
     done = rehearse(program, expected=_expected(known), timeout_s=timeout_s, seen=_tell_run)
     if as_json:
@@ -113,7 +113,8 @@ def rehearse(
                             for each in done.outcomes]})  # fmt: skip
         return DONE if done.is_ready else PARTLY
     if done.exit_code:
-        fault(f"The program ends with {done.exit_code} under 1.0, with nothing failing:")
+        how = "takes too long" if done.exit_code == TOO_LONG else f"ends with {done.exit_code}"
+        fault(f"The program {how} under 1.0, with nothing failing:")
         fault(_indented(done.said))
     for each in done.outcomes:
         click.echo(f"{each.call}  {each.call.raises}  {each.outcome}")
@@ -150,8 +151,9 @@ def _indented(text: str) -> str:
 def store(path: Path, dry_run: bool, as_json: bool) -> int:
     """Look for what 0.6 has left damaged in the runs below PATH (.dash), and mend it.
 
-    Of each file that is mended a copy is kept in the run's .ml-dash folder first. What was lost in
-    0.6 and cannot be recovered is named. Exit code 3 means that something damaged is left.
+    No program may write the runs meanwhile: a run that changes is left alone. Of each file that is
+    mended a copy is kept in the run's .ml-dash folder first. What was lost in 0.6 and cannot be
+    recovered is named. Exit code 3 means that something damaged is left.
     """
     from ml_dash.migrate.store import as_dict, check_store
 

@@ -53,7 +53,7 @@ def _lines(run: Run, most: float) -> Iterator[str]:
     yield from _head(run)
     yield from _listed("Parameters", [f"{name} = {value!r}" for name, value in
                                       sorted(run.params.items())], most)  # fmt: skip
-    yield from _listed("Metrics", list(_metrics(run, most)), most)
+    yield from _listed("Metrics", list(_metrics(run, most)), math.inf)
     yield from _listed("Tracks", [f"{each['topic']}  {each.get('totalEntries') or 0} entries"
                                   for each in run.tracks()], most)  # fmt: skip
     yield from _listed("Files", [_file(each) for each in run.files()], most)
@@ -101,14 +101,16 @@ def _listed(title: str, lines: Sequence[str], most: float) -> Iterator[str]:
 
 def _metrics(run: Run, most: float) -> Iterator[str]:
     names = run.metric_names()
+    shown = names if len(names) <= most else names[: int(most)]
     rows = []
-    for name in names if len(names) <= most else names[: int(most)]:
+    for name in shown:
         for key, stats in sorted(run.stats(name).items()):
             rows.append((f"{name}.{key}", chart(run.series(name, key, _WIDTH).values), stats))
     width = max((len(name) for name, _, _ in rows), default=0)
     yield from (f"{name:<{width}}  {bars:<{_WIDTH}}  {_summary(stats)}"
                 for name, bars, stats in rows)  # fmt: skip
-    yield from (f"({name})" for name in names[len(rows) or len(names) :] if len(names) > most)
+    if len(shown) < len(names):
+        yield f"... and {len(names) - len(shown)} more; see --all"
 
 
 def _summary(stats: KeyStats) -> str:

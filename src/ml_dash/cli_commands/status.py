@@ -37,9 +37,11 @@ def command(roots: tuple[Path, ...], as_json: bool) -> int:
             click.echo(f"{run}: {error}", err=True)
             broken = True
             continue
-        rows.append({"run": str(run), "written": is_written(run), **report.as_dict()})
+        left_out = list(folder.target.skip)
+        rows.append({"run": str(run), "written": is_written(run), "left_out": left_out,
+                     **report.as_dict()})  # fmt: skip
         if not as_json:
-            _show(run, report)
+            _show(run, report, left_out)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif not rows and not broken:
@@ -48,8 +50,10 @@ def command(roots: tuple[Path, ...], as_json: bool) -> int:
     return PARTLY if owed else DONE
 
 
-def _show(run: Path, report: DeliveryReport) -> None:
+def _show(run: Path, report: DeliveryReport, left_out: list[str]) -> None:
     click.echo(f"{run}\n  {report}" + (", still being written" if is_written(run) else ""))
+    if left_out:
+        click.echo(f"  left out by `ml-dash upload`: {', '.join(left_out)}")
     for name, stream in sorted(report.streams.items()):
         rejected = sum(stream.rejected.values())
         if stream.pending or rejected:

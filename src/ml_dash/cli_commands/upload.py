@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ml_dash._base import console
+from ml_dash._delivery.bulk import Outcome
 from ml_dash.cli_commands._call import current, detail, fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, FAILED, PARTLY, as_in_06, code_of
 from ml_dash.cli_commands._connect import (
@@ -62,6 +63,9 @@ def command(path: Path, track_file: Path | None, remote_path: str | None, **opti
     _explain(options)
     if (track_file is None) != (remote_path is None):
         raise UsageError("--tracks and --remote-path belong together", hint="Give both")
+    if options["target"] and options["target"].strip("/").count("/") < 1:
+        raise UsageError(f"The target {options['target']!r} names no project",
+                         hint="Write NAMESPACE/PROJECT or NAMESPACE/PROJECT/FOLDER")  # fmt: skip
     if track_file is not None:
         return _send_track(track_file, str(remote_path), options)
     return _upload_all(path, options)
@@ -114,13 +118,16 @@ def _list(runs: list[LocalRun], skipped: list[Skipped]) -> int:
 
 
 def _looked(runs: list[LocalRun]) -> Iterator[tuple[LocalRun, Contents]]:
-    from ml_dash.upload import look
+    from ml_dash.upload import Contents, look
 
     with console.progress("Reading", len(runs), quiet=current().quiet or None) as advance:
         for run in runs:
-            contents = look(run)
-            for error in contents.damaged:
-                fault(f"{run.folder}: {error}")
+            try:
+                contents = look(run)
+            except (MLDashError, OSError) as error:
+                contents = Contents(damaged=[error])
+            for damage in contents.damaged:
+                fault(f"{run.folder}: {damage}")
             yield run, contents
             advance(1)
 
@@ -213,6 +220,8 @@ class _Upload:
             fault(f"  see why: ml-dash rejected list {done.run.folder}")
         if report.pending and (report.halted or report.last_error):
             fault(f"  {report.halted or report.last_error}")
+        if done.outcome is Outcome.LIVE and report.pending:
+            fault("  its program still writes it; --live sends what there is")
 
     def _tell_all(self) -> None:
         good = sum(self._is_whole(each) for each in self.done)

@@ -7,8 +7,8 @@ the server that it came from there is nothing to upload.
 from __future__ import annotations
 
 from ml_dash.download.export import FORMATS, export_run, export_track
-from ml_dash.download.fetching import KINDS, Downloaded, download
+from ml_dash.download.fetching import Downloaded, download
 
 __all__ = [
-    "FORMATS", "KINDS", "Downloaded", "download", "export_run", "export_track",
+    "FORMATS", "Downloaded", "download", "export_run", "export_track",
 ]  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -12,7 +14,7 @@ from ml_dash._base import fsio
 from ml_dash._base.ids import unique_id
 from ml_dash._record import codec
 from ml_dash.client import RemoteClient
-from ml_dash.exceptions import MissingDependencyError, UsageError
+from ml_dash.exceptions import LocalWriteError, MissingDependencyError, UsageError
 from ml_dash.runs.remote import ServerRun
 
 FORMATS: Final = ("csv", "jsonl", "parquet")
@@ -41,19 +43,20 @@ def export_run(
         RemoteClientError: a request failed; whole files stay.
         OSError: a file cannot be written.
     """
-    check_form(form)
-    made = []
+    if form not in FORMATS:
+        raise UsageError(f"Unknown format {form!r}", hint="Use one of: " + ", ".join(FORMATS))
+    tables: list[tuple[str, str, Callable[[str], Iterable[Row]]]] = []
     if "metrics" in kinds:
-        for name in run.metric_names():
-            path = _place(root, run, "metrics", name, form)
-            write_rows(path, form, lambda name=name: map(_point_row, run.points(name, 0)))  # type: ignore[misc]
-            made.append(path)
+        tables += [("metrics", name, lambda name: map(_point_row, run.points(name, 0)))
+                   for name in run.metric_names()]  # fmt: skip
     if "tracks" in kinds:
-        for each in run.tracks():
-            topic = each["topic"]
-            path = _place(root, run, "tracks", topic, form)
-            write_rows(path, form, lambda topic=topic: _entries(client, run, topic))  # type: ignore[misc]
-            made.append(path)
+        tables += [("tracks", str(each["topic"]), lambda topic: _entries(client, run, topic))
+                   for each in run.tracks()]  # fmt: skip
+    made: list[Path] = []
+    for kind, name, rows in tables:
+        path = _free(root / run.path / kind, name, form, made)
+        _write_rows(path, form, functools.partial(rows, name))
+        made.append(path)
     return made
 
 
@@ -72,27 +75,28 @@ def export_track(
     Raises:
         RemoteNotFoundError: there is no such track.
         RemoteClientError: the request failed.
-        OSError: the file cannot be written.
+        LocalWriteError: the file cannot be written.
     """
     found = client.get_track_data(run.id, topic, format=form)
     data = found if isinstance(found, bytes) else codec.encode_document(found)
-    fsio.write_atomic(path, data)
+    try:
+        fsio.write_atomic(path, data)
+    except OSError as error:
+        raise LocalWriteError(
+            f"Cannot write {path}: {error.strerror or error}", kept="what was there before",
+            hint="Give another file with --output", context={"path": str(path)}, cause=error,
+        ) from error  # fmt: skip
     return len(data)
 
 
-def check_form(form: str) -> None:
-    """Refuse a form that there is not.
-
-    Raises:
-        UsageError: there is no such form.
-    """
-    if form not in FORMATS:
-        raise UsageError(f"Unknown format {form!r}", hint="Use one of: " + ", ".join(FORMATS))
-
-
-def _place(root: Path, run: ServerRun, kind: str, name: str, form: str) -> Path:
+def _free(folder: Path, name: str, form: str, taken: list[Path]) -> Path:
+    """Return the file of a table: ``a/b`` and ``a_b`` must not become one."""
     plain = "".join(each if each.isalnum() or each in "-_. " else "_" for each in name)
-    return root / run.path / kind / f"{plain.lstrip('.') or '_'}.{form}"
+    plain = plain.lstrip(".") or "_"
+    path, number = folder / f"{plain}.{form}", 2
+    while path in taken:
+        path, number = folder / f"{plain}-{number}.{form}", number + 1
+    return path
 
 
 def _point_row(point: Row) -> Row:
@@ -104,18 +108,8 @@ def _entries(client: RemoteClient, run: ServerRun, topic: str) -> Iterator[Row]:
         yield codec.decode(line)
 
 
-def write_rows(path: Path, form: str, rows: Callable[[], Iterable[Row]]) -> None:
-    """Write rows as a table, whole or not at all.
-
-    Args:
-        path: The file.
-        form: One of :data:`FORMATS`.
-        rows: Gives the rows, each time from the beginning.
-
-    Raises:
-        MissingDependencyError: Parquet needs the extra ``parquet``.
-        OSError: it cannot be written.
-    """
+def _write_rows(path: Path, form: str, rows: Callable[[], Iterable[Row]]) -> None:
+    """Write rows as a table, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{unique_id()}.part")
     try:
@@ -132,12 +126,17 @@ def _write_jsonl(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
 
 
 def _write_csv(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
-    # Twice through: later rows may have columns that the first ones lack.
-    columns = dict.fromkeys(key for row in rows() for key in row)
+    # Twice through: later rows may have columns that the first ones lack. What a run that goes on
+    # has got in between is left for the next time.
+    columns: dict[str, None] = {}
+    count = 0
+    for row in rows():
+        columns.update(dict.fromkeys(row))
+        count += 1
     with path.open("x", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
-        for row in rows():
+        for row in islice(rows(), count):
             writer.writerow({key: _flat(value) for key, value in row.items()})
 
 
@@ -153,10 +152,10 @@ def _write_parquet(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
         raise MissingDependencyError(
             "Writing parquet needs pyarrow", hint='pip install "ml-dash[parquet]"'
         ) from error
-    kinds = _kinds(rows())
+    kinds, count = _kinds(rows())
     schema = pa.schema([(name, _ARROW[kind](pa)) for name, kind in kinds.items()])
     with path.open("xb") as file:
-        _write_batches(pa, pq, file, schema, kinds, rows())
+        _write_batches(pa, pq, file, schema, kinds, islice(rows(), count))
 
 
 def _write_batches(
@@ -172,10 +171,12 @@ def _write_batches(
         writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
-def _kinds(rows: Iterable[Row]) -> dict[str, str]:
-    """Return the kind of each column: that of all its values, text for those of several."""
+def _kinds(rows: Iterable[Row]) -> tuple[dict[str, str], int]:
+    """Return the kind of each column, text for those of several, and how many rows there are."""
     found: dict[str, str] = {}
+    count = 0
     for row in rows:
+        count += 1
         for name, value in row.items():
             kind = _kind(value)
             before = found.get(name)
@@ -183,7 +184,7 @@ def _kinds(rows: Iterable[Row]) -> dict[str, str]:
                 found[name] = kind
             elif kind != "null":
                 found[name] = "float" if {before, kind} == {"int", "float"} else "text"
-    return found
+    return found, count
 
 
 def _kind(value: Any) -> str:

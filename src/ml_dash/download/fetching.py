@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable
+import threading
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +29,7 @@ from ml_dash.download import parts
 from ml_dash.download.parts import Part
 from ml_dash.exceptions import LocalWriteError, MLDashError, RunOpenError
 from ml_dash.runs.remote import ServerRun
-
-KINDS: Final = ("params", "logs", "metrics", "tracks", "files")
-"""What a run is made of, besides its document."""
+from ml_dash.runs.run import KINDS
 
 _NOTE: Final = ".ml-dash/download.json"
 _LOCK: Final = ".ml-dash/download.lock"
@@ -74,7 +73,7 @@ def download(
         run: The run.
         client: Its server.
         root: Where runs are kept.
-        skip: Kinds that are left out, of :data:`KINDS`.
+        skip: Kinds that are left out, of :data:`ml_dash.runs.KINDS`.
         overwrite: Move a folder that was recorded here, or came from elsewhere, aside first.
         at_once: How many parts are fetched at a time.
         seen: Called with the number of records just fetched.
@@ -86,14 +85,17 @@ def download(
         RemoteClientError: the server does not say what there is.
     """
     folder = run_folder(Path(root), prefixes.check(run.path))
-    if _is_other(folder, run):
-        if not overwrite:
-            return Downloaded(run, folder, skipped="it is there already, and did not come from "
-                              f"{run.where}; --overwrite moves it aside")  # fmt: skip
-        os.rename(folder, folder.with_name(f"{folder.name}.replaced-{stamp().replace(':', '')}"))
+    run = run.refresh()  # the list of runs leaves out some of their facts
     try:
+        if _is_other(folder, run):
+            if not overwrite:
+                return Downloaded(run, folder, skipped="it is there already, and did not come from "
+                                  f"{run.where}; --overwrite moves it aside")  # fmt: skip
+            _move_aside(folder)
         (folder / _LOCK).parent.mkdir(parents=True, exist_ok=True)
         return _locked(run, client, Path(root), folder, skip, at_once, seen)
+    except MLDashError:
+        raise
     except OSError as error:
         raise LocalWriteError(
             f"Cannot write {folder}: {error.strerror or error}", cause=error,
@@ -103,10 +105,23 @@ def download(
 
 
 def _is_other(folder: Path, run: ServerRun) -> bool:
-    """Tell whether a folder holds a run that was not fetched from there."""
-    if not (folder / layout.DOCUMENT).exists():
+    """Tell whether a folder holds a run, or parts of one, that was not fetched from there."""
+    parts = (layout.DOCUMENT, layout.PARAMETERS, layout.JOURNAL, layout.LOGS, layout.METRICS,
+             layout.TRACKS, layout.FILES)  # fmt: skip
+    if not any((folder / part).exists() for part in parts):
         return False
     return _noted(folder) != _identity(run)
+
+
+def _move_aside(folder: Path) -> None:
+    if is_written(folder):
+        raise _busy(folder)
+    os.rename(folder, folder.with_name(f"{folder.name}.replaced-{stamp().replace(':', '')}"))
+
+
+def _busy(folder: Path) -> RunOpenError:
+    return RunOpenError(f"Another process writes {folder}", context={"path": str(folder)},
+                        kept="what is in it", hint="Try again when it has ended")  # fmt: skip
 
 
 def _identity(run: ServerRun) -> dict[str, str]:
@@ -128,8 +143,7 @@ def _locked(
     lease = Lease(folder / _LOCK)
     if not lease.take() or is_written(folder):
         lease.give_back()
-        raise RunOpenError(f"Another process writes {folder}", context={"path": str(folder)},
-                           hint="Try again when it has ended")  # fmt: skip
+        raise _busy(folder)
     try:
         fsio.write_atomic(folder / _NOTE, json.dumps(_identity(run)).encode())
         return _fetched(run, client, root, folder, skip, at_once, seen)
@@ -145,22 +159,41 @@ def _fetched(
     target = folder_of(folder, run.where)
     settling.park(target)  # nobody is to send back what arrives
     store = RunStore(root, prefixes.check(run.path))
-    with ThreadPoolExecutor(at_once) as pool:
-        tasks = [(part, pool.submit(part.fetch, seen))
-                 for part in _parts(run, client, store, skip, done)]  # fmt: skip
-        for part, task in tasks:
-            try:
-                done.fetched[part.kind] = done.fetched.get(part.kind, 0) + task.result()
-            except (MLDashError, OSError) as error:
-                done.failed[part.name] = error
-    _close(store)
-    file_ids = _publish(run, root, folder, [part for part, _ in tasks], done)
+    found = _parts(run, client, store, skip, done)
+    _fetch_all(found, done, at_once, seen)
+    store.release()
+    file_ids = _publish(run, root, folder, found, done)
     if not done.failed and not skip:
         server = Server(run.where, run.facts.owner)
         settled = RunStore(root, prefixes.check(run.path))
         settling.settle(settled, server, run.id, _project_of(run), file_ids)
-        _close(settled)
+        settled.release()
     return done
+
+
+def _fetch_all(
+    found: list[Part], done: Downloaded, at_once: int, seen: Callable[[int], object]
+) -> None:
+    """Fetch some parts, several at a time; Ctrl-C ends each after what it is just receiving."""
+    stopped = threading.Event()
+
+    def seen_or_stopped(count: int) -> None:
+        seen(count)
+        if stopped.is_set():
+            raise InterruptedError  # nobody waits for the answer any more
+
+    with ThreadPoolExecutor(at_once) as pool:
+        tasks = [(part, pool.submit(part.fetch, seen_or_stopped)) for part in found]
+        try:
+            for part, task in tasks:
+                try:
+                    done.fetched[part.kind] = done.fetched.get(part.kind, 0) + task.result()
+                except (MLDashError, OSError) as error:
+                    done.failed[part.name] = error
+        except BaseException:
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _project_of(run: ServerRun) -> str:
@@ -169,7 +202,7 @@ def _project_of(run: ServerRun) -> str:
 
 def _parts(
     run: ServerRun, client: RemoteClient, store: RunStore, skip: Collection[str], done: Downloaded
-) -> Iterable[Part]:
+) -> list[Part]:
     """Return what there is to fetch; what cannot even be listed is noted as failed."""
     found: list[Part] = []
     for kind in KINDS:
@@ -194,7 +227,7 @@ def _publish(
     ids = [record["id"] for record in store.files.list()]
     store.logs.open()
     store.logs.flush()
-    _close(store)
+    store.release()
     return ids
 
 
@@ -211,12 +244,3 @@ def _document(run: ServerRun, folder: Path) -> dict[str, Any]:
     same = all(before.get(key) == value for key, value in found.items())
     return before if same else {**found, "updated_at": stamp()} if before else found
 
-
-def _close(store: RunStore) -> None:
-    for stream in (store.journal, store.logs.stream):
-        stream.close()
-    for metric in store.metrics.written():
-        metric.stream.close()
-    for track in store.tracks.written():
-        track.pending.close()
-        track.data.close()

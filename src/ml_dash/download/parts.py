@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from ml_dash._base.clock import stamp
 from ml_dash._record import codec
 from ml_dash._store import layout
 from ml_dash._store.documents import Document
@@ -73,7 +74,7 @@ def listed(kind: str, run: ServerRun, client: RemoteClient, store: RunStore) -> 
     found = run.files()
     if len(found) < (run.facts.files or 0):
         raise _too_few("files", len(found), run.facts.files or 0)
-    return [Files(client, store, found)] if found else []
+    return [Files(client, store, found)]
 
 
 def _too_few(what: str, found: int, there: int) -> InvalidResponseError:
@@ -257,10 +258,24 @@ class Files(Part):
         return folder.joinpath(record["path"].strip("/"), record["id"], record["filename"])
 
     def publish(self, store: RunStore) -> None:
-        """Write the list of files."""
+        """Write the list of files: what is described anew, or gone there, has a new time."""
         document = Document(self._folder / layout.FILES / SNAPSHOT)
-        if document.read_or_empty().get("files") != self._records:
-            document.write({"files": self._records})
+        before = document.read_or_empty().get("files") or []
+        now = _merged(before, self._records)
+        if before != now:
+            document.write({"files": now})
+
+
+def _merged(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {record["id"]: record for record in before}
+    merged = []
+    for record in now:
+        old = known.pop(record["id"], None)
+        said = old is None or all(old.get(name) == record[name] for name in _DESCRIBING)
+        merged.append(record if old is None else old if said else {**record, "updatedAt": stamp()})
+    gone = [each if each.get("deletedAt") else {**each, "updatedAt": stamp(), "deletedAt": stamp()}
+            for each in known.values()]  # fmt: skip
+    return merged + gone
 
 
 def _record(found: dict[str, Any]) -> dict[str, Any]:

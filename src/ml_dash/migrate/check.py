@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ml_dash.exceptions import FileReadError, MissingDependencyError
 from ml_dash.migrate.sources import Source, find_sources, load
+
+if TYPE_CHECKING:
+    from ml_dash.migrate.finder import Use
 
 _OURS: Final = "ml_dash"
 _MANY: Final = 40  # files, from which on several processes are worth their start
@@ -170,29 +173,24 @@ class _Workers:
 
 def _learn(sources: Sequence[Source]) -> Any:
     """Return what the functions and classes of some modules give."""
-    from ml_dash.migrate.finder import find
     from ml_dash.migrate.known import Knowledge
 
     project = Knowledge()
     for source in sources:
-        code = _parsed(source)
-        if not isinstance(code, str):
-            find(code, source.module, project)
+        _uses(source, project)
     return project
 
 
 def _find(sources: Sequence[Source], project: Any) -> Found:
     """Return the findings in some modules, and what is no Python."""
-    from ml_dash.migrate.finder import find
-
     found: list[Finding] = []
     unread = {}
     for source in sources:
-        code = _parsed(source)
-        if isinstance(code, str):
-            unread[str(source.path)] = code
+        uses = _uses(source, project)
+        if isinstance(uses, str):
+            unread[str(source.path)] = uses
             continue
-        for use in find(code, source.module, project):
+        for use in uses:
             cell, line = source.place(use.line)
             facts = {**asdict(use), "line": line, "column": use.column + 1}
             del facts["name_at"]
@@ -200,12 +198,14 @@ def _find(sources: Sequence[Source], project: Any) -> Found:
     return found, unread
 
 
-def _parsed(source: Source) -> Any:
-    """Return a module; a text that says why it is none."""
+def _uses(source: Source, project: Any) -> list[Use] | str:
+    """Return the uses in a module; a text that says why it cannot be read."""
     import libcst as cst
 
+    from ml_dash.migrate.finder import find
+
     try:
-        return cst.parse_module(source.text)
+        return find(cst.parse_module(source.text), source.module, project)
     except cst.ParserSyntaxError as error:
         return f"line {error.raw_line}: {error.message.splitlines()[0]}"
     except RecursionError:

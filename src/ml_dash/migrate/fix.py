@@ -228,11 +228,17 @@ def _todo(use: Use) -> str:
 def why_not(path: Path, run: Callable[..., Any] = subprocess.run) -> str:
     """Return why the files of a place should not be rewritten; empty when git can undo it."""
     folder = path if path.is_dir() else path.parent
-    words = ["git", "-C", str(folder), "status", "--porcelain", "--", str(path.resolve())]
+    git = ["git", "-C", str(folder)]
+    place = ["--", str(path.resolve())]
     try:
-        done = run(words, capture_output=True, text=True, check=False)
+        done = run([*git, "status", "--porcelain", *place], capture_output=True, text=True,
+                   check=False)  # fmt: skip
+        if done.returncode:
+            return f"{folder} is in no git repository, so nothing could be undone"
+        if done.stdout.strip():
+            return f"{path} has changes that are not committed"
+        # What is ignored is clean, too.
+        kept = run([*git, "ls-files", *place], capture_output=True, text=True, check=False)
     except OSError:
         return "git is not installed, so nothing could be undone"
-    if done.returncode:
-        return f"{folder} is in no git repository, so nothing could be undone"
-    return f"{path} has changes that are not committed" if done.stdout.strip() else ""
+    return "" if kept.stdout.strip() else f"git does not keep {path}, so nothing could be undone"

@@ -31,8 +31,9 @@ PLAN: Final = "plan.json"
 
 _CLASSES: Final = {
     "RemoteClient": "client", "FileBuilder": "files", "BindrsBuilder": "files",
-    "ParametersBuilder": "params", "MetricBuilder": "metric", "TrackBuilder": "track",
-    "LocalStorage": "storage", "PlaintextFileStorage": "auth.token_storage",
+    "FilesAccessor": "files", "ParametersBuilder": "params", "MetricBuilder": "metric",
+    "TrackBuilder": "track", "LocalStorage": "storage",
+    "PlaintextFileStorage": "auth.token_storage",
 }  # fmt: skip
 _OURS: Final = str(Path(errors.__file__).parents[1]) + os.sep
 _CONCRETE: Final = {"RemoteClientError": "NetworkError"}
@@ -138,10 +139,17 @@ def _targets() -> Iterator[tuple[type, str, Api]]:
             if where == "userinfo":
                 yield import_module("ml_dash.client").UserInfo, name, api
             elif where in _CLASSES and _answers(flag.id):
-                owner = getattr(import_module(f"ml_dash.{_CLASSES[where]}"), where)
-                for each in (name, api.or_raise, api.or_none):
-                    if each is not None:
-                        yield owner, each, api
+                for owner in _owners(where, name):
+                    for each in (name, api.or_raise, api.or_none):
+                        if each is not None:
+                            yield owner, each, api
+
+
+def _owners(where: str, name: str) -> Iterator[type]:
+    """Yield the classes that have a member: `exp.files.list()` is that of a builder, too."""
+    also = ("FilesAccessor",) if (where, name) == ("FileBuilder", "list") else ()
+    for each in (where, *also):
+        yield getattr(import_module(f"ml_dash.{_CLASSES[each]}"), each)
 
 
 def _answers(flag_id: str) -> bool:

@@ -19,7 +19,6 @@ _VALUES: Final = {
     ("", "userinfo"): "UserInfo", ("client", "userinfo"): "UserInfo",
     ("", "dxp"): "Experiment", ("", "rdxp"): "Experiment", ("auto_start", "dxp"): "Experiment",
     ("remote_auto_start", "rdxp"): "Experiment",
-    ("auth.token_storage", "decode_jwt_payload"): "decode_jwt_payload",
 }  # fmt: skip
 
 MEMBERS: Final = {
@@ -71,7 +70,7 @@ def _rows() -> dict[tuple[str, str], tuple[Flag, Api]]:
     for flag in TABLE:
         for api in flag.apis:
             owner, _, name = api.name.rpartition(".")
-            if api.or_raise is not None and owner and name:
+            if api.is_member:
                 found[("UserInfo" if owner == "userinfo" else owner, name)] = flag, api
     found[("FilesAccessor", "list")] = found[("FileBuilder", "list")]
     return found

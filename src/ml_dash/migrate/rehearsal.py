@@ -18,6 +18,9 @@ HANDLED: Final = "handled"
 CRASHED: Final = "crashed"
 NEVER: Final = "never reached"
 HUNG: Final = "hung"
+TOO_LONG: Final = -(10**6)
+"""The exit code of a program that was stopped because it took too long."""
+
 _TAIL_LINES: Final = 12
 
 
@@ -52,7 +55,10 @@ class Rehearsed:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the program runs, and handles each error that it may meet."""
+        """Whether the program runs, and handles each error that it met.
+
+        What it never reached was not tried; ``outcomes`` says what that is.
+        """
         return self.exit_code == 0 and all(
             each.outcome in (HANDLED, NEVER) for each in self.outcomes
         )
@@ -99,14 +105,11 @@ def _failing(
     (folder / PLAN).write_text(json.dumps(asdict(call)))
     (folder / RAISED).unlink(missing_ok=True)
     code, said = _run(command, folder, timeout_s)
-    if not (folder / RAISED).exists():
-        return Outcome(call, NEVER, said if code else "")
-    if code is _TOO_LONG:
+    if code == TOO_LONG:
         return Outcome(call, HUNG, said)
-    return Outcome(call, CRASHED, said) if code else Outcome(call, HANDLED)
-
-
-_TOO_LONG: Final = -(10**6)
+    if code:  # also where the call was not reached this time: it did run to its end before
+        return Outcome(call, CRASHED, said)
+    return Outcome(call, HANDLED if (folder / RAISED).exists() else NEVER)
 
 
 def _run(command: Sequence[str], folder: Path, timeout_s: float | None) -> tuple[int, str]:
@@ -118,7 +121,7 @@ def _run(command: Sequence[str], folder: Path, timeout_s: float | None) -> tuple
             stderr=subprocess.PIPE, timeout=timeout_s, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        return _TOO_LONG, _tail(error.stderr or b"")
+        return TOO_LONG, _tail(error.stderr or b"")
     except OSError as error:
         hint = "Write it as: ml-dash migrate rehearse -- python train.py"
         raise UsageError(

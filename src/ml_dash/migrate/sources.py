@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -111,7 +112,8 @@ def encoded(source: Source, text: str) -> bytes:
         OSError: the file cannot be read again.
     """
     if not source.is_notebook:
-        return text.encode()
+        marked = source.path.read_bytes().startswith(codecs.BOM_UTF8)
+        return (codecs.BOM_UTF8 if marked else b"") + text.encode()
     raw = source.path.read_text("utf-8")
     notebook = json.loads(raw)
     pieces = _CELL_LINE.split(text)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from ml_dash._base import fsio
 from ml_dash._base.clock import stamp
 from ml_dash._store import layout
-from ml_dash.exceptions import MLDashError
+from ml_dash.exceptions import LocalWriteError, MLDashError
 from ml_dash.migrate import damage
 from ml_dash.migrate.damage import Damage
 from ml_dash.upload import LocalRun, find_runs
@@ -57,19 +57,34 @@ def check_store(root: Path, *, mend: bool) -> Iterator[Checked]:
 
     Raises:
         FileReadError: there is no such folder.
-        OSError: a file cannot be read, copied or written; the files before are mended.
+        LocalWriteError: a file cannot be copied or written; the files before are mended.
     """
     for run in find_runs(root):
         checked = Checked(run.folder)
         if (run.folder / layout.JOURNAL).exists():
             yield checked
             continue
-        if not isinstance(run, LocalRun):
-            checked.found += _of_document(root, run.folder, run.error)
-        checked.found += damage.of_run(run.folder)
+        seen = _sizes(run.folder)
+        try:
+            if not isinstance(run, LocalRun):
+                checked.found += _of_document(root, run.folder, run.error)
+            checked.found += damage.of_run(run.folder)
+        except OSError as error:
+            what = f"it cannot be read: {error.strerror or error}"
+            checked.found.append(Damage("folder", Path(str(error.filename or run.folder)), what))
         if mend:
-            _mend(checked)
+            _mend(checked, seen)
         yield checked
+
+
+def _sizes(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return size and time of all files of a run, to see whether a program writes them."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            status = path.stat()
+            found[path] = status.st_size, status.st_mtime_ns
+    return found
 
 
 def _of_document(root: Path, folder: Path, error: MLDashError) -> list[Damage]:
@@ -97,19 +112,33 @@ def _document_of(root: Path, folder: Path, path: Path) -> bytes | None:
     return json.dumps(made, indent=2).encode()
 
 
-def _mend(checked: Checked) -> None:
+def _mend(checked: Checked, seen: dict[Path, tuple[int, int]]) -> None:
+    if seen != _sizes(checked.folder):
+        checked.found.append(Damage("folder", checked.folder, "a program writes it right now"))
+        return
     backup = checked.folder / f"{BACKUP}{stamp().replace(':', '')}"
     for each in checked.found:
         if each.made is None:
             continue
-        if each.path.exists():
-            kept = backup / each.path.relative_to(checked.folder)
-            if not kept.exists():
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(each.path, kept)
-            checked.backup = backup
-        fsio.write_atomic(each.path, each.made)
+        try:
+            if each.path.exists():
+                _keep(checked, each.path, backup)
+            fsio.write_atomic(each.path, each.made)
+        except OSError as error:
+            raise LocalWriteError(
+                f"Cannot mend {each.path}: {error.strerror or error}", cause=error,
+                kept=f"the file as it was; what was mended before is in {backup}, too",
+                hint="Make the folder writable", context={"path": str(each.path)},
+            ) from error  # fmt: skip
         checked.mended.append(each)
+
+
+def _keep(checked: Checked, path: Path, backup: Path) -> None:
+    kept = backup / path.relative_to(checked.folder)
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, kept)
+    checked.backup = backup
 
 
 def as_dict(checked: Checked) -> dict[str, Any]:

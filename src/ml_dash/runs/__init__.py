@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from ml_dash.runs.local import FolderRun, local_runs
 from ml_dash.runs.remote import ServerRun, find_run, server_runs
-from ml_dash.runs.run import Facts, KeyStats, Run, Series
+from ml_dash.runs.run import KINDS, Facts, KeyStats, Run, Series
 from ml_dash.runs.values import MISSING, value_of
 from ml_dash.runs.where import where
 
 __all__ = [
-    "MISSING", "Facts", "FolderRun", "KeyStats", "Run", "Series", "ServerRun", "find_run",
+    "KINDS", "MISSING", "Facts", "FolderRun", "KeyStats", "Run", "Series", "ServerRun", "find_run",
     "local_runs", "server_runs", "value_of", "where",
 ]  # fmt: skip

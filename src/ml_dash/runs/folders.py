@@ -13,10 +13,8 @@ from typing import Any
 from ml_dash._delivery.status import owner_of
 from ml_dash._record import prefix as prefixes
 from ml_dash._store import layout
-from ml_dash._store.adopting import torn_streams
-from ml_dash._store.documents import Document
+from ml_dash._store.adopting import damaged_documents, torn_lines
 from ml_dash._store.logs import decode_line
-from ml_dash._store.places import SNAPSHOT
 from ml_dash._store.run_store import RunStore
 from ml_dash.exceptions import CorruptDataError, FileReadError, MLDashError
 
@@ -62,7 +60,7 @@ class Contents:
     """
 
     counts: Counter[str] = field(default_factory=Counter)
-    damaged: list[MLDashError] = field(default_factory=list)
+    damaged: list[MLDashError | OSError] = field(default_factory=list)
 
 
 def find_runs(
@@ -121,8 +119,8 @@ def _taken(top: Path, folder: Path) -> LocalRun | Skipped:
     try:
         document = RunStore(folder.parent, [folder.name]).document.read() or {}
     except (MLDashError, OSError) as error:
-        return Skipped(folder, error if isinstance(error, MLDashError) else CorruptDataError(
-            f"{folder} cannot be read: {error}", cause=error))  # fmt: skip
+        return Skipped(folder, error if isinstance(error, MLDashError) else FileReadError(
+            f"{folder} cannot be read: {error.strerror or error}", cause=error))  # fmt: skip
     prefix = document.get("prefix") or "/".join(folder.relative_to(top).parts)
     try:
         prefixes.check(prefix)
@@ -147,16 +145,18 @@ def look(run: LocalRun) -> Contents:
     """Return what a run's folder holds, read from end to end; nothing is written.
 
     Raises:
-        OSError: it cannot be read.
+        FileReadError: a document or the list of files cannot be read.
+        OSError: a stream cannot be read.
     """
     found = Contents()
     store = RunStore(run.folder.parent, [run.folder.name])
     for path, kind in _line_files(run.folder):
         _count_lines(path, kind, found)
-    try:
+    documents = list(damaged_documents(run.folder))
+    found.damaged += [*documents, *torn_lines(run.folder)]
+    parameters = str(run.folder / layout.PARAMETERS)
+    if not any(error.context.get("path") == parameters for error in documents):
         found.counts["params"] = len(store.params.read() or {})
-    except CorruptDataError as error:
-        found.damaged.append(error)
     for record in store.files.list():
         path = store.files.index.path_of(record)
         try:
@@ -164,12 +164,6 @@ def look(run: LocalRun) -> Contents:
             found.counts["files"] += 1
         except FileNotFoundError:
             found.damaged.append(CorruptDataError(f"The file {path} is gone"))
-    try:
-        Document(run.folder / layout.FILES / SNAPSHOT).read()
-    except CorruptDataError as error:
-        found.damaged.append(error)
-    for path in torn_streams(run.folder):
-        found.damaged.append(CorruptDataError(f"The last line of {path} is cut off"))
     return found
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import math
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ml_dash._base.facts import about
 from ml_dash._delivery.sources import LineSource
 from ml_dash._record import prefix as prefixes
 from ml_dash._store.layout import LOGS
 from ml_dash._store.run_store import RunStore
 from ml_dash.exceptions import FileReadError, MetricNotFoundError
 from ml_dash.runs.folders import LocalRun, Skipped, find_runs
+from ml_dash.runs.numbers import Numbers, numbers_of
 from ml_dash.runs.run import Facts, KeyStats, Run, Series
 
-_FEW = 4096  # numbers of a key that are kept for its chart; beyond, every second one goes
+_log = logging.getLogger("ml_dash.store")
 
 
 def local_runs(root: str | os.PathLike[str], pattern: str | None = None) -> Iterator[FolderRun]:
-    """Yield the runs below a folder, sorted by path; what is no run is left out.
+    """Yield the runs below a folder, sorted by path.
+
+    What looks like a run and cannot be read is left out, and the log says so;
+    :func:`ml_dash.runs.folders.find_runs` gives it with its error.
 
     Args:
         root: The folder.
@@ -30,8 +35,13 @@ def local_runs(root: str | os.PathLike[str], pattern: str | None = None) -> Iter
         FileReadError: there is no such folder.
     """
     for found in find_runs(root, pattern):
-        if not isinstance(found, Skipped):
-            yield FolderRun(found)
+        if isinstance(found, Skipped):
+            _log.warning(
+                "Left out %s: %s", found.folder, found.error, exc_info=found.error,
+                extra=about("looking for runs", found.error, path=found.folder),
+            )  # fmt: skip
+            continue
+        yield FolderRun(found)
 
 
 class FolderRun(Run):
@@ -48,7 +58,7 @@ class FolderRun(Run):
         self._found = found
         self._store = RunStore(found.folder.parent, [found.folder.name])
         self._logs = LineSource(found.folder / LOGS, "logs", "logs")
-        self._summaries: dict[str, dict[str, _Numbers]] = {}
+        self._summaries: dict[str, dict[str, Numbers]] = {}
         self.facts = self._read_facts()
 
     @property
@@ -106,17 +116,11 @@ class FolderRun(Run):
                 hint=f"It has {', '.join(self._numbers(metric)) or 'none'}",
                 context={"metric": metric, "key": key},
             )
-        step = max(1, math.ceil(len(found.few) / points))
-        return Series(found.few[::step], found.seen)
+        return found.series(points)
 
-    def _numbers(self, metric: str) -> dict[str, _Numbers]:
+    def _numbers(self, metric: str) -> dict[str, Numbers]:
         if metric not in self._summaries:
-            found: dict[str, _Numbers] = {}
-            for point in self.points(metric, 0):
-                for key, value in (point.get("data") or {}).items():
-                    if isinstance(value, (int, float)) and not isinstance(value, bool):
-                        found.setdefault(key, _Numbers()).add(value)
-            self._summaries[metric] = found
+            self._summaries[metric] = numbers_of(self.points(metric, 0))
         return self._summaries[metric]
 
     def points(self, metric: str, start: int) -> Iterator[dict[str, Any]]:
@@ -148,37 +152,3 @@ class FolderRun(Run):
     def files(self) -> list[dict[str, Any]]:
         """Return its files."""
         return self._store.files.list()
-
-
-class _Numbers:
-    """The numbers under one key, summed up as they come."""
-
-    def __init__(self) -> None:
-        self.few: list[float] = []
-        self.seen = 0
-        self._every = 1
-        self._count = 0
-        self._sum = 0.0
-        self._min = math.inf
-        self._max = -math.inf
-        self._last: float | None = None
-
-    def add(self, value: float) -> None:
-        """Take the next number."""
-        if math.isfinite(value):
-            self._count += 1
-            self._sum += value
-            self._min, self._max = min(self._min, value), max(self._max, value)
-            self._last = value
-            if self.seen % self._every == 0:
-                self.few.append(float(value))
-            if len(self.few) > _FEW:
-                self.few = self.few[::2]
-                self._every *= 2
-        self.seen += 1
-
-    def stats(self) -> KeyStats:
-        """Return the facts."""
-        if not self._count:
-            return KeyStats(0, None, None, None, None)
-        return KeyStats(self._count, self._min, self._max, self._sum / self._count, self._last)

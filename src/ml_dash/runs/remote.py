@@ -9,6 +9,7 @@ import orjson
 
 from ml_dash._record import codec
 from ml_dash.exceptions import RemoteNotFoundError, UsageError
+from ml_dash.runs.numbers import series_of
 from ml_dash.runs.run import Facts, KeyStats, Run, Series
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def runs_meant(
     Raises:
         RemoteClientError: the server cannot be asked.
     """
-    found = [run for each in _places(client, prefix) for run in server_runs(client, *each)]
+    found = [run for place in _places(client, prefix) for run in server_runs(client, place)]
     if prefix and prefix.count("/") > 1 and not _WILD & set(prefix):
         wanted = prefix.strip("/")
         found = [r for r in found if r.path == wanted or r.path.startswith(f"{wanted}/")]
@@ -68,16 +69,16 @@ def runs_meant(
     return sorted(found, key=lambda run: run.path)
 
 
-def _places(client: RemoteClient, prefix: str | None) -> list[tuple[str]]:
+def _places(client: RemoteClient, prefix: str | None) -> list[str]:
     if prefix is None:
         projects = client.list_projects_graphql_or_raise(client.namespace)
-        return [(f"{client.namespace}/{each['slug']}",) for each in projects]
+        return [f"{client.namespace}/{each['slug']}" for each in projects]
     parts = [part for part in prefix.split("/") if part]
     if len(parts) == 1:
         parts.insert(0, client.namespace)
     if _WILD & set(prefix):
-        return [("/".join(parts if len(parts) > 2 else [*parts, "*"]),)]
-    return [("/".join(parts[:2]),)]
+        return ["/".join(parts if len(parts) > 2 else [*parts, "*"])]
+    return ["/".join(parts[:2])]
 
 
 def find_run(client: RemoteClient, path: str) -> ServerRun:
@@ -169,7 +170,7 @@ class ServerRun(Run):
             metadata=codec.decode(orjson.dumps(raw.get("metadata") or {})),
             created_at=raw.get("createdAt") or raw.get("startedAt"),
             started_at=raw.get("startedAt"), ended_at=raw.get("endedAt"),
-            logs=None if logs is None else int(logs), metrics=len(raw.get("metrics") or []),
+            logs=logs if logs is None else int(logs), metrics=len(raw.get("metrics") or []),
             tracks=raw.get("trackCount"), files=len(raw.get("files") or []),
         )  # fmt: skip
 
@@ -179,8 +180,14 @@ class ServerRun(Run):
         return self._client.graphql_base_url
 
     def refresh(self) -> ServerRun:
-        """Return the run as it is now."""
-        return find_run(self._client, self.path)
+        """Return the run as it is now, with all that the server says of it."""
+        try:
+            found = self._client.get_experiment(self.id)
+        except RemoteNotFoundError:
+            return find_run(self._client, self.path)  # a server of 0.6 does not tell it alone
+        # As GraphQL has them: with texts for the numbers that JSON lacks.
+        marked = orjson.loads(codec.encode(found.get("metadata")))
+        return ServerRun(self._client, {**self.raw, **found, "metadata": marked})
 
     def read_params(self) -> dict[str, Any]:
         """Return the parameters as they are now."""
@@ -211,8 +218,11 @@ class ServerRun(Run):
                 if isinstance(value, (int, float)) and not isinstance(value, bool)}  # fmt: skip
 
     def series(self, metric: str, key: str, points: int) -> Series:
-        """Return the numbers under a key of a metric, made few by the server."""
-        reply = self._client.get_metric_series(self.id, metric, key, points)
+        """Return the numbers under a key of a metric, made few by the server if it can."""
+        try:
+            reply = self._client.get_metric_series(self.id, metric, key, points)
+        except RemoteNotFoundError:  # a server of 0.6 has the points only
+            return series_of(self.points(metric, 0), key, points)
         return Series([float(value) for value in reply["values"]], int(reply["totalPoints"]))
 
     def points(self, metric: str, start: int) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
+
+KINDS: Final = ("params", "logs", "metrics", "tracks", "files")
+"""What a run is made of, besides its document."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Run(ABC):
 
     @abstractmethod
     def metric_names(self) -> list[str]:
-        """Return the names of its metrics, sorted; the unnamed one is ``None``."""
+        """Return the names of its metrics, sorted; that of the unnamed one is ``"None"``."""
 
     @abstractmethod
     def stats(self, metric: str) -> dict[str, KeyStats]:

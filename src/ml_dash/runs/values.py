@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ml_dash.exceptions import NotFoundError, UsageError
+from ml_dash.exceptions import UsageError
 from ml_dash.runs.run import KeyStats, Run
 
 PLAIN: Final = (
@@ -88,10 +88,7 @@ def _of_metric(run: Run, path: str) -> Any:
 
 
 def _of_keys(run: Run, metric: str, parts: list[str]) -> Any:
-    try:
-        stats = run.stats(metric)
-    except NotFoundError:
-        return MISSING
+    stats = run.stats(metric)
     found = stats.get(".".join(parts))
     if found is not None:
         return _number(found, "last")

@@ -7,10 +7,10 @@ sends what is new, and nothing twice.
 from __future__ import annotations
 
 from ml_dash.runs.folders import Contents, LocalRun, Skipped, find_runs, look
-from ml_dash.upload.sending import KINDS, Uploaded, upload
+from ml_dash.upload.sending import Uploaded, upload
 from ml_dash.upload.track_file import SentTrack, send_track_file
 
 __all__ = [
-    "KINDS", "Contents", "LocalRun", "SentTrack", "Skipped", "Uploaded", "find_runs", "look",
+    "Contents", "LocalRun", "SentTrack", "Skipped", "Uploaded", "find_runs", "look",
     "send_track_file", "upload",
 ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final
 
 from ml_dash._delivery import bulk
 from ml_dash._delivery.bulk import Outcome
@@ -14,11 +13,8 @@ from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.status import ids_of, register
 from ml_dash._delivery.target import TargetFolder, folder_of
 from ml_dash._record import prefix as prefixes
-from ml_dash.exceptions import MLDashError, RemoteRejectedError
+from ml_dash.exceptions import MLDashError, PrefixError, RemoteRejectedError
 from ml_dash.runs.folders import LocalRun
-
-KINDS: Final = ("params", "logs", "metrics", "tracks", "files")
-"""The kinds of streams that a run may have."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def upload(
         url: The server.
         target: Where it goes there, as ``owner/project[/folder]``; its name is appended. Its own
             prefix when empty.
-        skip: Kinds of streams that stay here, of :data:`KINDS`.
+        skip: Kinds of streams that stay here, of :data:`ml_dash.runs.KINDS`.
         append: Send it also when the server has records of it that did not come from this folder.
         api_key: The token; found as for ``RemoteClient`` when omitted.
         live: Also while somebody writes it.
@@ -70,43 +66,64 @@ def upload(
         How it was left; failures on the way are in its report.
 
     Raises:
+        PrefixError: ``target`` names no owner and project.
         RemoteRejectedError: the server has records of it that did not come from this folder.
         RemoteClientError: the server cannot be asked.
         CorruptDataError: the run's document is damaged.
         OSError: the folder cannot be read or written.
     """
-    prefix = f"{target.strip('/')}/{prefixes.split(run.prefix).name}" if target else ""
-    folder = folder_of(run.folder, url, prefix)
-    fresh = not folder.is_made
-    if fresh:
-        folder.make(url, spool=False, prefix=prefix or run.prefix)
+    place = _place(run, target)
+    folder = folder_of(run.folder, url, place if target else "")
+    made = not folder.is_made
+    if made:
+        # Its own prefix is not noted: the document says it, and may come to say another.
+        own = target or run.document.get("prefix") is None
+        folder.make(url, spool=False, prefix=place if own else "")
     if folder.target.skip != tuple(skip):
         folder.note(skip=tuple(skip))
-    if fresh and not append:
-        _refuse_twice(run, folder, api_key)
+    if not folder.target.run_id and not append:
+        try:
+            _refuse_twice(run, folder, place, api_key)
+        except BaseException:
+            if made:
+                folder.forget()
+            raise
     done = bulk.sync(
         run.folder, folder, live=live, patience_s=patience_s, seen=seen, stop=stop, api_key=api_key
     )
     return Uploaded(run, done.outcome, done.report, done.damaged)
 
 
-def _refuse_twice(run: LocalRun, folder: TargetFolder, api_key: str | None) -> None:
-    """Refuse a run whose records are on the server without any note of it here."""
-    try:
-        with bulk.opened(run.folder, folder, api_key=api_key) as delivery:
-            placed = {**run.document, "prefix": folder.target.prefix}
-            folder.note(**ids_of(register(delivery.server, placed)))
-            there = _records_there(delivery.server, folder.target.run_id)
-    except BaseException:
-        folder.forget()
-        raise
+def _place(run: LocalRun, target: str) -> str:
+    """Return where a run goes on the server.
+
+    Raises:
+        PrefixError: the target names no owner and project, or is no path.
+    """
+    if not target:
+        return run.prefix
+    if len(prefixes.check(target)) < 2:
+        raise PrefixError(f"The target {target!r} names no owner and project",
+                          hint="Write 'owner/project' or 'owner/project/folder'",
+                          context={"prefix": target})  # fmt: skip
+    return f"{target.strip('/')}/{prefixes.split(run.prefix).name}"
+
+
+def _refuse_twice(run: LocalRun, folder: TargetFolder, place: str, api_key: str | None) -> None:
+    """Refuse a run of which the server has records, while nothing of it was sent from here.
+
+    Its id there is noted last: who is killed before looks again the next time.
+    """
+    with bulk.opened(run.folder, folder, api_key=api_key) as delivery:
+        ids = ids_of(register(delivery.server, {**run.document, "prefix": place}))
+        there = _records_there(delivery.server, ids["run_id"])
     if there:
-        folder.forget()
         raise RemoteRejectedError(
-            f"The server has {there} of {folder.target.prefix} that did not come from here",
+            f"The server has {there} of {place} that did not come from here",
             kept="nothing was sent", context={"path": str(run.folder)},
             hint="Give --target to put the run elsewhere, or --append to send all of it as well",
         )  # fmt: skip
+    folder.note(**ids)
 
 
 def _records_there(server: Server, run_id: str) -> str:
@@ -116,4 +133,5 @@ def _records_there(server: Server, run_id: str) -> str:
         found.append("log lines")
     found += ["metrics"] if server.list_metrics(run_id) else []
     found += ["tracks"] if server.list_tracks_or_raise(run_id) else []
+    found += ["files"] if server.list_files_or_raise(run_id) else []
     return " and ".join(found)

@@ -30,12 +30,13 @@ ANSWERS: dict[str, Any] = {
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers each path with its one answer, which ends too early."""
+    """Answers each path with its one answer, which ends too early; others with 404."""
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
-        data = json.dumps(ANSWERS[self.path.split("?")[0]]).encode()
-        self.send_response(200)
+        found = ANSWERS.get(self.path.split("?")[0])
+        data = json.dumps(found).encode()
+        self.send_response(404 if found is None else 200)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -80,6 +81,12 @@ def test_a_page_that_does_not_say_more(client: RemoteClient, store: RunStore) ->
     assert not list(store.folder.rglob("tracks/*/data.jsonl")) or not any(
         path.read_bytes() for path in store.folder.rglob("tracks/*/data.jsonl")
     )
+
+
+def test_a_chart_of_a_server_of_0_6(client: RemoteClient) -> None:
+    """Where a server makes no chart, it is made of the points."""
+    series = ServerRun(client, RAW).series("train", "x", 10)
+    assert (list(series.values), series.total) == ([1.0], 1)
 
 
 def test_files_that_are_not_listed(client: RemoteClient, store: RunStore) -> None:

@@ -48,6 +48,17 @@ def test_it_is_read_again(tmp_path: Path) -> None:
     assert again.facts.duration_s is not None
 
 
+def test_what_cannot_be_read_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A damaged run is left out of the list, and the log names it."""
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "experiment.json").write_text("{")
+    assert list(local_runs(tmp_path)) == []
+    (record,) = [each for each in caplog.records if "Left out" in each.getMessage()]
+    assert (record.levelname, str(tmp_path / "bad") in record.getMessage()) == ("WARNING", True)
+
+
 def test_no_folder(tmp_path: Path) -> None:
     """A folder that is not there is an error, not an empty list."""
     with pytest.raises(FileReadError):

@@ -113,7 +113,10 @@ def fix(paths: tuple[Path, ...], diff: bool, known: Path | None, interactive: bo
     if not (diff or allow_dirty):
         _refuse_dirty(paths)
     left = changed = rewritten = 0
-    for each in _fixed(paths, _lines_of(known)):
+    done = _fixed(paths, _lines_of(known))
+    if not (diff or allow_dirty):
+        _refuse_dirty([each.source.path for each in done if each.text != each.source.text])
+    for each in done:
         left += each.left
         if each.text == each.source.text:
             continue
