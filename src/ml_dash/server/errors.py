@@ -144,6 +144,9 @@ BY_ERROR: tuple[tuple[type[Exception], int, str], ...] = (
 )
 """What an error becomes that is no :class:`RefusedError`; the first row that fits counts."""
 
+FORESEEN: tuple[type[Exception], ...] = (RefusedError, *(kind for kind, _, _ in BY_ERROR))
+"""What a request can meet that has an answer of its own."""
+
 _LATER = frozenset({429, 503, 507})
 
 

@@ -18,7 +18,7 @@ from ml_dash._base.facts import about
 from ml_dash._record import codec
 from ml_dash.server.database import Database
 from ml_dash.server.errors import (
-    BY_ERROR,
+    FORESEEN,
     BadRequestError,
     MethodError,
     MissingError,
@@ -30,11 +30,20 @@ from ml_dash.server.migrate import migrate
 from ml_dash.server.parts import Parts
 from ml_dash.server.settings import ServerSettings
 from ml_dash.server.upkeep.collecting import Collecting
-from ml_dash.server.web import graphql_route, health, ingest, login, openapi, reading, tree
+from ml_dash.server.web import (
+    bundle,
+    graphql_route,
+    health,
+    ingest,
+    login,
+    openapi,
+    reading,
+    tree,
+)
 from ml_dash.server.web.observed import Observed, request_id
 
 _log = logging.getLogger("ml_dash.server")
-_PARTS = (tree, ingest, reading, graphql_route, login, health)
+_PARTS = (tree, ingest, bundle, reading, graphql_route, login, health)
 _BY_STATUS: dict[int, type[RefusedError]] = {404: MissingError, 405: MethodError}
 
 
@@ -71,8 +80,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         app.include_router(part.router)
     app.add_middleware(Observed)
     # What is handled under Exception only is raised again, for the log of the HTTP server.
-    foreseen = [kind for kind, _, _ in BY_ERROR]
-    for kind in (RefusedError, RequestValidationError, HTTPException, *foreseen, Exception):
+    for kind in (*FORESEEN, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)
     openapi.install(app)
     return app

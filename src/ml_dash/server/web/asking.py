@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any
@@ -25,6 +26,9 @@ from ml_dash.server.tables import applied
 from ml_dash.server.upsert import insert_new
 
 LONGEST_KEY = 512
+KEY_HEADER = "idempotency-key"
+"""A request's name, and in the answer the sign that it is honoured."""
+
 Work = Callable[[Connection, Any], Mapping[str, Any]]
 
 
@@ -55,7 +59,8 @@ def asked(
         raise ForbiddenError(
             "This token only ends a login", hint="Exchange it at /api/auth/exchange"
         )
-    return Asked(parts, caller, request.url.path)
+    # Not the path of the URL, which ends where a name has a question mark.
+    return Asked(parts, caller, request.scope["path"])
 
 
 def check_origin(request: Request) -> None:
@@ -104,24 +109,45 @@ def apply_once(who: Asked, experiment_id: str, key: str | None, work: Work) -> R
         key: The request's name; without one it is applied as it is.
         work: Does it, and returns the answer.
     """
+    with writing(who, experiment_id) as (connection, row):
+        reply = once(connection, row, who.path, key, work)
+    headers = {} if key is None else {KEY_HEADER: key}
+    return Response(reply, media_type="application/json", headers=headers)
+
+
+@contextmanager
+def writing(who: Asked, experiment_id: str) -> Iterator[tuple[Connection, Any]]:
+    """One transaction on an experiment that the caller may write to: it is seen to be alive.
+
+    Raises:
+        MissingError, ForbiddenError: the caller may not write to it.
+    """
     with who.parts.database.write() as connection:
         row = access.experiment(connection, who.caller, experiment_id, access.WRITER)
-        digest = "" if key is None else sha256(f"{who.path}\n{key}".encode()).hexdigest()
-        if key is not None:
-            known = _known(connection, digest, row.id)
-            if known is not None:
-                return Response(known, media_type="application/json", headers=_echo(key))
-        reply = codec.encode(dict(work(connection, row)))
+        yield connection, row
         nodes.touch(connection, row.id)
-        if key is not None:
-            own = applied.c.digest == digest
-            connection.execute(update(applied).where(own).values(reply=reply.decode()))
-    return Response(reply, media_type="application/json", headers=_echo(key))
 
 
-def _echo(key: str | None) -> dict[str, str]:
-    """Return the header by which a client sees that its key is honoured."""
-    return {} if key is None else {"idempotency-key": key}
+def once(connection: Connection, row: Any, path: str, key: str | None, work: Work) -> bytes:
+    """Do something to an experiment unless it was done under this key; return the answer as JSON.
+
+    Args:
+        connection: An open write transaction.
+        row: The experiment.
+        path: What was asked for.
+        key: The request's name.
+        work: Does it, and returns the answer.
+    """
+    if key is None:
+        return codec.encode(dict(work(connection, row)))
+    digest = sha256(f"{path}\n{key}".encode()).hexdigest()
+    known = _known(connection, digest, row.id)
+    if known is not None:
+        return known.encode()
+    reply = codec.encode(dict(work(connection, row)))
+    own = applied.c.digest == digest
+    connection.execute(update(applied).where(own).values(reply=reply.decode()))
+    return reply
 
 
 def _known(connection: Connection, digest: str, experiment_id: int) -> str | None:

@@ -17,6 +17,8 @@ from ml_dash.server.errors import BadRequestError, MediaTypeError, TooLargeError
 from ml_dash.server.names import LONGEST_TEXT
 from ml_dash.server.parts import parts_of
 
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
 DEEPEST = 64
 """How deep logged values may be nested."""
 
@@ -31,15 +33,29 @@ class Body(BaseModel):
 
 
 async def raw_body(request: Request) -> bytes:
-    """Return the body of a request that is no file.
+    """Return the body of a request that is JSON.
 
     Raises:
         MediaTypeError: it is no JSON, or compressed.
         TooLargeError: it is larger than the server's limit.
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise MediaTypeError(f"The body is {kind[:100]!r}", hint="Send application/json")
+    return await body_of_kind(request, JSON)
+
+
+async def body_of_kind(request: Request, wanted: str) -> bytes:
+    """Return the body of a request that is no file.
+
+    Args:
+        request: The request.
+        wanted: Its kind: :data:`JSON` or :data:`NDJSON`.
+
+    Raises:
+        MediaTypeError: it is of another kind, or compressed.
+        TooLargeError: it is larger than the server's limit.
+    """
+    kind = request.headers.get("content-type", wanted).partition(";")[0].strip().lower()
+    if kind != wanted and not (wanted == JSON and kind.endswith("+json")):
+        raise MediaTypeError(f"The body is {kind[:100]!r}", hint=f"Send {wanted}")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise MediaTypeError("The body is compressed", hint="Send it as it is")
     most = parts_of(request).settings.body_max_bytes

@@ -10,66 +10,32 @@ from pydantic import Field
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from ml_dash.server import points
 from ml_dash.server.auth import access
 from ml_dash.server.ids import now_ms
 from ml_dash.server.points import tracks as entries
-from ml_dash.server.records import described, logs, nodes, parameters
+from ml_dash.server.records import described, nodes
 from ml_dash.server.tables import reports
 from ml_dash.server.upsert import upsert
-from ml_dash.server.web import records, shapes
+from ml_dash.server.web import appends, records, shapes
+from ml_dash.server.web.appends import (
+    Append,
+    EntriesBody,
+    Facts,
+    LogsBody,
+    ParametersBody,
+    PointsBody,
+)
 from ml_dash.server.web.asking import Asked, Asker, Key, apply_once
 from ml_dash.server.web.bodies import Body, Text, body, describes
-from ml_dash.server.web.records import Partial, Sorted
+from ml_dash.server.web.records import Partial
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["records"])
-
-
-_KINDS = {"message": {"type": "string"}, "timestamp": {"type": "number"}}
-
-
-def _items(*needed: str) -> dict[str, Any]:
-    """Return what OpenAPI is told of the records of a batch, which are looked at one by one."""
-    properties = {name: _KINDS[name] for name in needed}
-    return {"items": {"type": "object", "required": list(needed), "properties": properties}}
-
-
-class Facts(Body):
-    """What a metric or a track is, sent along with what is in it."""
-
-    description: Text | None = None
-    tags: list[Text] | None = None
-    metadata: dict[str, Any] | None = None
-
-    def given(self) -> dict[str, Any]:
-        """Return what was given."""
-        return {"description": self.description, "tags": self.tags, "metadata": self.metadata}
-
-
-class LogsBody(Body):
-    """Log lines: objects of message, level, timestamp (ISO 8601) and metadata."""
-
-    logs: list[Any] = Field(min_length=1, json_schema_extra=_items("message"))
-
-
-class ParametersBody(Body):
-    """Parameters to set."""
-
-    data: dict[str, Any]
 
 
 class PointBody(Facts):
     """One point of a metric."""
 
     data: dict[str, Any]
-
-
-class PointsBody(Facts):
-    """Points of a metric, in order."""
-
-    data_points: list[Any] = Field(
-        alias="dataPoints", min_length=1, json_schema_extra=_items()
-    )
 
 
 class TrackBody(Facts):
@@ -85,17 +51,18 @@ class EntryBody(Body):
     data: dict[str, Any]
 
 
-class EntriesBody(Body):
-    """Entries of a track: objects of a timestamp and fields."""
-
-    entries: list[Any] = Field(min_length=1, json_schema_extra=_items("timestamp"))
-
-
 class ReportBody(Body):
     """What a writer of a run has accepted, delivered, still owes, and had refused."""
 
     writer: str = Field(default="", max_length=200)
     streams: dict[str, dict[str, Any]]
+
+
+def stored(who: Asked, experiment_id: str, key: str | None, ready: Append) -> Response:
+    """Store what is ready, once for each key, and return the answer."""
+    reply = apply_once(who, experiment_id, key, ready.do)
+    ready.then()
+    return reply
 
 
 @router.post("/logs", openapi_extra=describes(LogsBody))
@@ -104,17 +71,7 @@ def append_logs(
     key: Key, partial: Partial = False,
 ) -> Response:  # fmt: skip
     """Append log lines."""
-    most = who.parts.settings.batch_max
-    lines = records.sort(sent.logs, records.log_line, most=most, partial=partial)
-
-    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
-        reply: dict[str, Any] = {"created": len(lines.good), "experimentId": experiment_id}
-        if lines.good:
-            first = logs.append(connection, row.id, lines.good)
-            reply |= {"startSequence": first, "endSequence": first + len(lines.good) - 1}
-        return {**reply, **lines.told()}
-
-    return apply_once(who, experiment_id, key, work)
+    return stored(who, experiment_id, key, appends.of_logs(who, experiment_id, "", sent, partial))
 
 
 @router.post("/parameters", openapi_extra=describes(ParametersBody))
@@ -123,16 +80,7 @@ def set_parameters(
     sent: Annotated[ParametersBody, Depends(body(ParametersBody, values=True))], key: Key,
 ) -> Response:  # fmt: skip
     """Set parameters; those that are not named stay."""
-
-    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
-        found = parameters.merge(connection, who.parts.ids, row.id, sent.data)
-        return {
-            "id": str(found.id), "experimentId": experiment_id, "data": found.data,
-            "version": found.version, "createdAt": shapes.moment(found.created_ms),
-            "updatedAt": shapes.moment(found.updated_ms),
-        }  # fmt: skip
-
-    return apply_once(who, experiment_id, key, work)
+    return stored(who, experiment_id, key, appends.of_parameters(who, experiment_id, "", sent))
 
 
 @router.post("/metrics/{name:path}/append", openapi_extra=describes(PointBody))
@@ -142,7 +90,8 @@ def append_point(
 ) -> Response:  # fmt: skip
     """Append one point to a metric."""
     found = records.sort([sent.data], records.point, most=1, partial=False)
-    return _append(who, experiment_id, name, sent, found, key, single=True)
+    ready = appends.of_found_points(who, name, sent, found, single=True)
+    return stored(who, experiment_id, key, ready)
 
 
 @router.post("/metrics/{name:path}/append-batch", openapi_extra=describes(PointsBody))
@@ -152,38 +101,8 @@ def append_points(
     key: Key, partial: Partial = False,
 ) -> Response:  # fmt: skip
     """Append points to a metric; they get consecutive indexes."""
-    most = who.parts.settings.batch_max
-    found = records.sort(sent.data_points, records.point, most=most, partial=partial)
-    return _append(who, experiment_id, name, sent, found, key)
-
-
-def _append(
-    who: Asked, experiment_id: str, name: str, facts: Facts, found: Sorted, key: str | None,
-    *, single: bool = False,
-) -> Response:  # fmt: skip
-    batch = points.prepare(found.good) if found.good else None
-    due = False
-
-    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
-        nonlocal due
-        metric = described.ensure(
-            connection, who.parts.ids, described.metrics, row.id, name, facts.given()
-        )
-        reply = {"metricId": str(metric.id), "chunkSize": points.CHUNK_POINTS}
-        if batch is None:
-            return {**reply, "count": 0, **found.told()}
-        done = points.append(connection, metric.id, batch)
-        due = done.due
-        reply["bufferedDataPoints"] = str(done.waiting)
-        if single:
-            return {**reply, "index": str(done.first_index)}
-        return {**reply, "startIndex": str(done.first_index), "endIndex": str(done.last_index),
-                "count": batch.count, **found.told()}  # fmt: skip
-
-    reply = apply_once(who, experiment_id, key, work)
-    if due:
-        who.parts.compaction.wake()
-    return reply
+    ready = appends.of_points(who, experiment_id, name, sent, partial)
+    return stored(who, experiment_id, key, ready)
 
 
 @router.post("/tracks", status_code=201, openapi_extra=describes(TrackBody))
@@ -229,17 +148,8 @@ def append_entries(
     key: Key, partial: Partial = False,
 ) -> Response:  # fmt: skip
     """Append entries to a track; those of equal time become one."""
-    most = who.parts.settings.batch_max
-    found = records.sort(sent.entries, records.entry, most=most, partial=partial)
-    batch = entries.prepare(found.good) if found.good else None
-
-    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
-        track = described.ensure(connection, who.parts.ids, described.tracks, row.id, topic, {})
-        if batch is not None:
-            entries.append(connection, track.id, batch)
-        return {"trackId": str(track.id), "count": len(found.good), **found.told()}
-
-    return apply_once(who, experiment_id, key, work)
+    ready = appends.of_entries(who, experiment_id, topic, sent, partial)
+    return stored(who, experiment_id, key, ready)
 
 
 @router.post("/heartbeat")

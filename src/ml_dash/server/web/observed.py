@@ -23,6 +23,11 @@ SECONDS = Histogram(
 )  # fmt: skip
 UNDERWAY = Gauge("ml_dash_requests_underway", "Requests being answered.")
 
+BUNDLE_MAX = 500
+"""How many parts a bundle may have."""
+OFFERED = ((b"ml-dash-bundle", str(BUNDLE_MAX).encode()),)
+"""What every answer tells clients that the server can do."""
+
 _ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _log = logging.getLogger("ml_dash.server.requests")
 
@@ -58,7 +63,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [each for each in message["headers"] if each[0] != b"x-request-id"]
-                message["headers"] = [*headers, (b"x-request-id", name.encode())]
+                message["headers"] = [*headers, (b"x-request-id", name.encode()), *OFFERED]
             await send(message)
 
         UNDERWAY.inc()

@@ -1,0 +1,189 @@
+"""What runs append, made ready outside of any transaction: by a request each, or many in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import Field
+from sqlalchemy import Connection
+
+from ml_dash.server import points
+from ml_dash.server.points import tracks as entries
+from ml_dash.server.records import described, logs, parameters
+from ml_dash.server.web import records, shapes
+from ml_dash.server.web.asking import Asked, Work
+from ml_dash.server.web.bodies import Body, Text
+from ml_dash.server.web.records import Sorted
+
+_KINDS = {"message": {"type": "string"}, "timestamp": {"type": "number"}}
+
+
+def _items(*needed: str) -> dict[str, Any]:
+    """Return what OpenAPI is told of the records of a batch, which are looked at one by one."""
+    properties = {name: _KINDS[name] for name in needed}
+    return {"items": {"type": "object", "required": list(needed), "properties": properties}}
+
+
+class Facts(Body):
+    """What a metric or a track is, sent along with what is in it."""
+
+    description: Text | None = None
+    tags: list[Text] | None = None
+    metadata: dict[str, Any] | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return what was given."""
+        return {"description": self.description, "tags": self.tags, "metadata": self.metadata}
+
+
+class LogsBody(Body):
+    """Log lines: objects of message, level, timestamp (ISO 8601) and metadata."""
+
+    logs: list[Any] = Field(min_length=1, json_schema_extra=_items("message"))
+
+
+class ParametersBody(Body):
+    """Parameters to set."""
+
+    data: dict[str, Any]
+
+
+class PointsBody(Facts):
+    """Points of a metric, in order."""
+
+    data_points: list[Any] = Field(
+        alias="dataPoints", min_length=1, json_schema_extra=_items()
+    )
+
+
+class EntriesBody(Body):
+    """Entries of a track: objects of a timestamp and fields."""
+
+    entries: list[Any] = Field(min_length=1, json_schema_extra=_items("timestamp"))
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Append:
+    """Records that are ready to be stored.
+
+    Attributes:
+        do: Stores them in a transaction, and returns the answer.
+        then: What is to be done once the transaction is committed.
+    """
+
+    do: Work
+    then: Callable[[], None] = _nothing
+
+
+def of_logs(
+    who: Asked, experiment_id: str, _name: str, sent: LogsBody, partial: bool = False
+) -> Append:
+    """Return log lines, ready."""
+    most = who.parts.settings.batch_max
+    lines = records.sort(sent.logs, records.log_line, most=most, partial=partial)
+
+    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
+        reply: dict[str, Any] = {"created": len(lines.good), "experimentId": experiment_id}
+        if lines.good:
+            first = logs.append(connection, row.id, lines.good)
+            reply |= {"startSequence": first, "endSequence": first + len(lines.good) - 1}
+        return {**reply, **lines.told()}
+
+    return Append(work)
+
+
+def of_parameters(who: Asked, experiment_id: str, _name: str, sent: ParametersBody) -> Append:
+    """Return parameters, ready."""
+
+    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
+        found = parameters.merge(connection, who.parts.ids, row.id, sent.data)
+        return {
+            "id": str(found.id), "experimentId": experiment_id, "data": found.data,
+            "version": found.version, "createdAt": shapes.moment(found.created_ms),
+            "updatedAt": shapes.moment(found.updated_ms),
+        }  # fmt: skip
+
+    return Append(work)
+
+
+def of_points(
+    who: Asked, _experiment_id: str, name: str, sent: PointsBody, partial: bool = False
+) -> Append:
+    """Return points of a metric, ready."""
+    most = who.parts.settings.batch_max
+    found = records.sort(sent.data_points, records.point, most=most, partial=partial)
+    return of_found_points(who, name, sent, found)
+
+
+def of_found_points(
+    who: Asked, name: str, facts: Facts, found: Sorted, *, single: bool = False
+) -> Append:
+    """Return points that were looked at, ready."""
+    batch = points.prepare(found.good) if found.good else None
+    due = False
+
+    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
+        nonlocal due
+        metric = described.ensure(
+            connection, who.parts.ids, described.metrics, row.id, name, facts.given()
+        )
+        reply = {"metricId": str(metric.id), "chunkSize": points.CHUNK_POINTS}
+        if batch is None:
+            return {**reply, "count": 0, **found.told()}
+        done = points.append(connection, metric.id, batch)
+        due = done.due
+        reply["bufferedDataPoints"] = str(done.waiting)
+        if single:
+            return {**reply, "index": str(done.first_index)}
+        return {**reply, "startIndex": str(done.first_index), "endIndex": str(done.last_index),
+                "count": batch.count, **found.told()}  # fmt: skip
+
+    return Append(work, lambda: who.parts.compaction.wake() if due else None)
+
+
+def of_entries(
+    who: Asked, _experiment_id: str, topic: str, sent: EntriesBody, partial: bool = False
+) -> Append:
+    """Return entries of a track, ready."""
+    most = who.parts.settings.batch_max
+    found = records.sort(sent.entries, records.entry, most=most, partial=partial)
+    batch = entries.prepare(found.good) if found.good else None
+
+    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
+        track = described.ensure(connection, who.parts.ids, described.tracks, row.id, topic, {})
+        if batch is not None:
+            entries.append(connection, track.id, batch)
+        return {"trackId": str(track.id), "count": len(found.good), **found.told()}
+
+    return Append(work)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of stream that is appended to.
+
+    Attributes:
+        model: How the body of such a request looks.
+        values: Whether its body carries logged values.
+        path: The path of such a request below its experiment; ``{}`` is the stream's name.
+        ready: Returns the records, ready.
+    """
+
+    model: type[Body]
+    values: bool
+    path: str
+    ready: Callable[[Asked, str, str, Any], Append]
+
+
+BY_KIND: Final = {
+    "logs": Kind(LogsBody, False, "logs", of_logs),
+    "params": Kind(ParametersBody, True, "parameters", of_parameters),
+    "metrics": Kind(PointsBody, True, "metrics/{}/append-batch", of_points),
+    "tracks": Kind(EntriesBody, True, "tracks/{}/append_batch", of_entries),
+}

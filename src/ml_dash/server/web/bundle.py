@@ -1,0 +1,141 @@
+"""Records of many streams in one request: one way there and back, one transaction for all.
+
+A run with a thousand metrics would else ask a thousand times. The body is lines of JSON, two for
+each part: what it is (``{"kind": "metrics", "name": "train", "key": "run/train/0-99"}``), and what
+a request of its own would carry. Each part has its own key and its own answer: one that is refused
+leaves the others as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+import orjson
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ml_dash.server import errors
+from ml_dash.server.errors import TooLargeError, UnfitError
+from ml_dash.server.web.appends import BY_KIND, Append
+from ml_dash.server.web.asking import LONGEST_KEY, Asked, Asker, once, writing
+from ml_dash.server.web.bodies import NDJSON, Body, body_of_kind, parse
+from ml_dash.server.web.observed import BUNDLE_MAX, request_id
+
+_BODY: Final = {
+    "required": True,
+    "content": {NDJSON: {"schema": {"type": "string", "description": __doc__}}},
+}
+_ANSWER: Final = {
+    "type": "object",
+    "required": ["parts"],
+    "properties": {
+        "parts": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["status", "body"],
+                "properties": {"status": {"type": "integer"}, "body": {"type": "object"}},
+            },
+        }
+    },
+}
+
+router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["records"])
+
+
+class PartHead(Body):
+    """What a part is."""
+
+    kind: Literal["logs", "params", "metrics", "tracks"]
+    name: str = ""
+    key: str | None = Field(default=None, min_length=1, max_length=LONGEST_KEY)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part whose records are ready, or the error that they met."""
+
+    head: PartHead
+    ready: Append | Exception
+
+
+async def lines_of(request: Request) -> list[bytes]:
+    """Return the lines of a bundle, two for each part.
+
+    Raises:
+        UnfitError: one is missing.
+        TooLargeError: there are too many.
+    """
+    lines = (await body_of_kind(request, NDJSON)).split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    if not lines or len(lines) % 2:
+        raise UnfitError(f"The bundle has {len(lines)} lines", hint="Send two lines for each part")
+    if len(lines) > 2 * BUNDLE_MAX:
+        raise TooLargeError(
+            f"{len(lines) // 2} parts are more than {BUNDLE_MAX}", hint="Send several bundles",
+            context={"parts": len(lines) // 2, "most": BUNDLE_MAX},
+        )  # fmt: skip
+    return lines
+
+
+@router.post(
+    "/bundle",
+    openapi_extra={"requestBody": _BODY},
+    responses={200: {"content": {"application/json": {"schema": _ANSWER}}}},
+)
+def append_bundle(
+    request: Request, who: Asker, experiment_id: str,
+    lines: Annotated[list[bytes], Depends(lines_of)],
+) -> Response:  # fmt: skip
+    """Append the records of many streams, each once for its key, in one transaction."""
+    heads = [parse(PartHead, line) for line in lines[::2]]
+    name = request_id(request.scope)
+    parts = [
+        Part(head, _ready(who, experiment_id, head, body))
+        for head, body in zip(heads, lines[1::2], strict=True)
+    ]
+    replies = [b""] * len(parts)
+    # In the order of what they lock, so that two bundles never wait for each other.
+    order = sorted(range(len(parts)), key=lambda n: (heads[n].kind, heads[n].name, n))
+    with writing(who, experiment_id) as (connection, row):
+        for number in order:
+            replies[number] = _stored(connection, row, experiment_id, parts[number], name)
+    for part in parts:
+        if isinstance(part.ready, Append):
+            part.ready.then()
+    return Response(b'{"parts":[' + b",".join(replies) + b"]}", media_type="application/json")
+
+
+def _ready(who: Asked, experiment_id: str, head: PartHead, body: bytes) -> Append | Exception:
+    kind = BY_KIND[head.kind]
+    try:
+        sent = parse(kind.model, body, values=kind.values)
+        return kind.ready(who, experiment_id, head.name, sent)
+    except errors.FORESEEN as error:
+        return error
+
+
+def _stored(connection: Connection, row: Any, experiment_id: str, part: Part, name: str) -> bytes:
+    """Store a part, and return its answer."""
+    ready = part.ready
+    if isinstance(ready, Exception):
+        return _refusal(ready, name)
+    path = f"/api/experiments/{experiment_id}/{BY_KIND[part.head.kind].path}"
+    try:
+        with connection.begin_nested():
+            told = once(connection, row, path.format(part.head.name), part.head.key, ready.do)
+    except errors.FORESEEN as error:
+        return _refusal(error, name)
+    return b'{"status":200,"body":%b}' % told
+
+
+def _refusal(error: Exception, name: str) -> bytes:
+    told = errors.answer(error, name)
+    if told.status >= 500:
+        raise error  # the server's own trouble concerns the whole request
+    return orjson.dumps({"status": told.status, "body": dict(told.body)}, default=str)
