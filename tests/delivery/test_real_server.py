@@ -88,9 +88,11 @@ def test_a_failure_on_the_way(proxy: Proxy, tmp_path: Path, how: dict[str, Any])
                      error_mode="permissive")  # fmt: skip
     with exp.run:
         record(exp, tmp_path)
-        for part in ("/logs", "/metrics/", "/tracks/", "/parameters"):
+        # What is ready at the same time goes in one request.
+        for part in ("/bundle", "/logs", "/metrics/", "/tracks/", "/parameters"):
             proxy.fail(part=part, times=1, **how)
         exp.flush()
+        proxy.heal()
         record(exp, tmp_path, 100)
     assert check(exp, proxy.url, 200).retries >= 3
 
@@ -152,3 +154,52 @@ def test_what_is_said_about_a_track_arrives(
     assert track["tags"] == (["arm"] if arrived else [])
     assert (said.items() <= track.items()) == arrived
     assert ("only its entries" in caplog.text) == (not arrived)
+
+
+def bundles(proxy: Proxy) -> int:
+    """Return how many requests carried the records of several streams."""
+    return proxy.count("/bundle")
+
+
+def test_many_metrics_go_in_few_requests(proxy: Proxy, tmp_path: Path) -> None:
+    """600 metrics are a few requests, and what one of them refuses costs only its own record."""
+    exp = Experiment("alice/vision/many", dash_url=proxy.url, dash_root=tmp_path, echo=False,
+                     error_mode="permissive")  # fmt: skip
+    began = bundles(proxy)
+    with exp.run:
+        for name in range(600):
+            exp.metrics(f"layer/{name}").log(norm=float(name), step=0)
+        exp.metrics("n" * 501).log(norm=0.0)
+        with pytest.warns(DataLossWarning, match="413"):
+            exp.flush()
+    assert bundles(proxy) - began <= 20  # the thread may have looked while they were written
+    assert (exp.delivery.pending, exp.delivery.rejected) == (0, 1)
+    with opened(exp.folder, folder_of(exp.folder, proxy.url)) as delivery:
+        rows = [row for row in verify(delivery) if row.stream.startswith("metrics/layer")]
+    assert len(rows) == 600
+    assert all(row.same for row in rows)
+
+
+def test_a_bundle_that_is_refused_whole_goes_in_parts(proxy: Proxy, tmp_path: Path) -> None:
+    """Where a proxy takes no large requests, each stream is sent by itself."""
+    exp = Experiment("alice/vision/narrow", dash_url=proxy.url, dash_root=tmp_path, echo=False)
+    with exp.run:
+        proxy.fail(part="/bundle", status=413, times=1000)
+        record(exp, tmp_path)
+        exp.flush()
+        proxy.heal()
+        record(exp, tmp_path, 100)
+    check(exp, proxy.url, 200)
+
+
+def test_a_bundle_whose_answer_is_lost_is_stored_once(proxy: Proxy, tmp_path: Path) -> None:
+    """Sent again part by part, each is known by its key."""
+    exp = Experiment("alice/vision/lost", dash_url=proxy.url, dash_root=tmp_path, echo=False,
+                     error_mode="permissive")  # fmt: skip
+    with exp.run:
+        record(exp, tmp_path)
+        proxy.fail("reset", part="/bundle", after=True, times=1)
+        proxy.fail(part="/bundle", status=413, times=1000)
+        exp.flush()
+        proxy.heal()
+    check(exp, proxy.url, 100)

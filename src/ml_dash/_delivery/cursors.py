@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,14 @@ class CursorFile:
         Raises:
             OSError: the one before is still there.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fsio.write_atomic(self.path, json.dumps(asdict(cursor), default=str).encode())
+        named = cursor.in_flight
+        shown = {**vars(cursor), "in_flight": None if named is None else vars(named)}
+        data = json.dumps(shown, default=str).encode()
+        try:
+            fsio.replace_quickly(self.path, data)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fsio.replace_quickly(self.path, data)
 
 
 def parsed(path: Path, data: bytes) -> Cursor:

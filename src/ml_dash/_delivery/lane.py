@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from typing import TypeVar
 
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery import batch as batches
@@ -19,6 +20,7 @@ from ml_dash._delivery.rejected import Rejected
 from ml_dash._delivery.verdicts import Done, Halt, Reject, Retry, Verdict
 from ml_dash.exceptions import FileReadError, LocalWriteError, MLDashError
 
+T = TypeVar("T")
 _log = logging.getLogger("ml_dash.delivery")
 
 
@@ -117,11 +119,21 @@ class Lane:
 
     def step(self) -> Verdict | None:
         """Send one batch; return what became of it, or None when there is nothing to send."""
+        begun = self.begin()
+        return self.end(begun, self.sink.send(begun)) if isinstance(begun, Batch) else begun
+
+    def begin(self) -> Batch | Verdict | None:
+        """Return the next batch, for :meth:`end`; None, or what is wrong, when there is none."""
+        return self._guarded(self._named)
+
+    def end(self, batch: Batch, verdict: Verdict) -> Verdict:
+        """Take note of what became of the batch that :meth:`begin` gave."""
+        return self._guarded(lambda: self._settle(batch, verdict))
+
+    def _guarded(self, work: Callable[[], T]) -> T | Verdict:
+        """Do something; return what it means for the stream when its folder fails."""
         try:
-            named = self._named()
-            if named is None:
-                return None
-            return self._settle(named, self.sink.send(named))
+            return work()
         except MLDashError as error:
             return self._halt(Halt(error, whole_run=False))
         except OSError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ml_dash._delivery.verdicts import Verdict
+from ml_dash._remote.appends import Append
 
 Facts = Mapping[str, Any]
 """What rides along with each batch of a stream, such as a metric's description."""
@@ -85,4 +86,8 @@ class Sink(Protocol):
 
     def send(self, batch: Batch) -> Verdict:
         """Send a batch once, and tell what became of it."""
+        ...
+
+    def part(self, batch: Batch) -> Append | None:
+        """Return a batch as a part of a larger request; None when it goes by itself."""
         ...

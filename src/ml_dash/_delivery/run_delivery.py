@@ -20,20 +20,20 @@ from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Sink
 from ml_dash._delivery.rejected import Rejected, entries_of
 from ml_dash._delivery.report import DeliveryReport
+from ml_dash._delivery.sending import Sending
 from ml_dash._delivery.sinks import LogSink, ParamSink, Server
 from ml_dash._delivery.sources import JournalSource, LineSource
 from ml_dash._delivery.status import RUNNING, RunSink
 from ml_dash._delivery.streams import Streams
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.uploads import FileSink, Uploaded
-from ml_dash._delivery.verdicts import Done, Halt, Reject, Retry, Verdict
+from ml_dash._delivery.verdicts import Done, Halt, Reject, Verdict
 from ml_dash._record import codec
 from ml_dash._store.layout import JOURNAL, LOGS
 from ml_dash._store.run_store import RunStore
-from ml_dash.exceptions import AuthenticationError, MLDashError, NetworkError
+from ml_dash.exceptions import AuthenticationError, MLDashError
 
 _log = logging.getLogger("ml_dash.delivery")
-_FAILED_LANES_MAX = 3
 _LOOK_FOR_TOKEN_EVERY_S = 30.0
 
 Told = Callable[[str, Verdict], None]
@@ -180,40 +180,10 @@ class RunDelivery:
 
     def _send_all(self, stop: Callable[[], bool]) -> bool:
         """Send from each stream in turn until none has anything that can be sent now."""
-        moved, failed = False, 0
-        busy = [lane for lane in self._lanes if lane is not self._run_lane]
-        while busy and not stop():
-            still = []
-            for lane in busy:
-                verdict = lane.step() if lane.is_due else None
-                if verdict is None:
-                    continue
-                self._note(lane, verdict)
-                if isinstance(verdict, (Done, Reject)):
-                    moved, failed = True, 0
-                    still.append(lane)
-                    continue
-                failed += 1
-                if self._is_everywhere(verdict) or failed >= _FAILED_LANES_MAX:
-                    self._put_all_off(lane)
-                    return moved
-                if stop():
-                    return moved
-            busy = still
-        return moved
-
-    @staticmethod
-    def _is_everywhere(verdict: Verdict) -> bool:
-        if isinstance(verdict, Halt):
-            return verdict.whole_run
-        asked = isinstance(verdict, Retry) and verdict.retry_after_s is not None
-        return asked or (isinstance(verdict, Retry) and isinstance(verdict.error, NetworkError))
-
-    def _put_all_off(self, failed: Lane) -> None:
-        """Let all streams wait as long as the one that has just met what concerns them all."""
-        for lane in self._lanes:
-            if lane.state is not State.HALTED:
-                lane.not_before_s = max(lane.not_before_s, failed.not_before_s)
+        sending = Sending(self._lanes, self._run_lane, self.server, self._run_id(), stop)
+        for lane, verdict in sending.verdicts():
+            self._note(lane, verdict)
+        return sending.moved
 
     def _send_end(self) -> bool:
         """Send the run's state: a start at once, an end when all else is dealt with."""

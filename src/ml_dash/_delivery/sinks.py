@@ -13,12 +13,19 @@ from ml_dash._delivery.ports import Batch, Facts
 from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict, attempt
 from ml_dash._record import codec
 from ml_dash._remote import documents, replies
+from ml_dash._remote.appends import Append
 from ml_dash._remote.calls import encoded
 from ml_dash._remote.credentials import Credentials
 from ml_dash._remote.files import FileCalls
-from ml_dash._remote.records import RecordCalls, metric_route
+from ml_dash._remote.records import (
+    RecordCalls,
+    log_lines,
+    metric_points,
+    parameters,
+    stored_points,
+)
 from ml_dash._remote.retry import RetryPolicy
-from ml_dash._remote.tracks import TrackCalls
+from ml_dash._remote.tracks import TrackCalls, track_entries
 from ml_dash._remote.transport import Transport
 from ml_dash.exceptions import CorruptDataError, MLDashError
 
@@ -98,34 +105,32 @@ class Server(FileCalls, RecordCalls, TrackCalls):
         name = replies.field(reply, "data.me.username", str, "GetMyNamespace")
         return name, date_of(response.headers.get("date"))
 
-    def append_points(
-        self,
-        experiment_id: str,
-        metric: str | None,
-        points: bytes,
-        count: int,
-        facts: dict[str, Any],
-        key: str,
-    ) -> None:
-        """Append points to a metric, given as the JSON of a list.
+    @property
+    def bundle_max(self) -> int:
+        """How many appends the server takes in one request; 0 when it takes them one by one."""
+        return self._transport.bundle_max
+
+    def append(self, experiment_id: str, records: Append) -> None:
+        """Append records to one stream of a run.
 
         Raises:
-            PartialAcceptError: the answer does not say that all points were taken.
+            PartialAcceptError: the answer does not say that all of them were taken.
             RemoteClientError: the request failed.
         """
-        path = metric_route(experiment_id, metric, "append-batch")
-        head = encoded({}, **facts)[:-1] + b"," if facts else b"{"
-        body = b'%b"dataPoints":%b}' % (head, points)
-        reply = self._call("POST", path, body, idempotency_key=key)
-        replies.accepted(reply, "count", count, self._what("POST", path))
+        self._append(experiment_id, records)
 
     def close(self) -> None:
         """Close the connections, if there are any."""
         self._transport.close()
 
 
-class LogSink:
-    """Takes log lines."""
+class AppendSink:
+    """Takes records that are appended to a stream: by themselves, or with those of other streams.
+
+    Args:
+        server: Where they go.
+        run_id: Returns the run's id there.
+    """
 
     max_records = 2000
     doubles = True
@@ -135,13 +140,32 @@ class LogSink:
         self._run_id = run_id
 
     def send(self, batch: Batch) -> Verdict:
-        """Send log lines once."""
-        return attempt(
-            lambda: self._server.create_log_entries(
-                self._run_id(), [_log_line(each) for each in decoded(batch.lines)],
-                idempotency_key=batch.key,
-            )
-        )  # fmt: skip
+        """Send records once."""
+        return attempt(lambda: self._server.append(self._run_id(), self.append(batch)))
+
+    def append(self, batch: Batch) -> Append:
+        """Return records as they are sent.
+
+        Raises:
+            CorruptDataError: a line is no record of this stream.
+        """
+        raise NotImplementedError
+
+    def part(self, batch: Batch) -> Append | None:
+        """Return records as a part of a larger request; None when they go by themselves.
+
+        Raises:
+            CorruptDataError: a line is no record of this stream.
+        """
+        return self.append(batch)
+
+
+class LogSink(AppendSink):
+    """Takes log lines."""
+
+    def append(self, batch: Batch) -> Append:
+        """Return log lines as they are sent."""
+        return log_lines([_log_line(each) for each in decoded(batch.lines)], batch.key)
 
 
 def _log_line(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,33 +175,22 @@ def _log_line(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**line, "message": message if isinstance(message, str) else str(message)}
 
 
-class MetricSink:
+class MetricSink(AppendSink):
     """Takes points of one metric."""
 
     max_records = 4000
-    doubles = True
 
     def __init__(self, server: Server, run_id: RunId, name: str | None) -> None:
-        self._server = server
-        self._run_id = run_id
+        super().__init__(server, run_id)
         self._name = name
 
-    def send(self, batch: Batch) -> Verdict:
-        """Send points once."""
+    def append(self, batch: Batch) -> Append:
+        """Return points as they are sent."""
         joined = _spliced(batch.lines)
         if joined is None:
-            return attempt(lambda: self._send_decoded(batch))
-        return attempt(
-            lambda: self._server.append_points(
-                self._run_id(), self._name, joined, len(batch.lines), dict(batch.facts), batch.key
-            )
-        )
-
-    def _send_decoded(self, batch: Batch) -> None:
-        points = [_point(each) for each in decoded(batch.lines)]
-        self._server.append_batch_to_metric(
-            self._run_id(), self._name, points, **batch.facts, idempotency_key=batch.key
-        )
+            points = [_point(each) for each in decoded(batch.lines)]
+            return metric_points(self._name, points, batch.facts, batch.key)
+        return stored_points(self._name, joined, len(batch.lines), batch.facts, batch.key)
 
 
 def _spliced(lines: Sequence[bytes]) -> bytes | None:
@@ -205,15 +218,11 @@ def _point(record: Mapping[str, Any]) -> dict[str, Any]:
     raise _unreadable(codec.encode(dict(record)))
 
 
-class TrackSink:
+class TrackSink(AppendSink):
     """Takes entries of one track."""
 
-    max_records = 2000
-    doubles = True
-
     def __init__(self, server: Server, run_id: RunId, topic: str) -> None:
-        self._server = server
-        self._run_id = run_id
+        super().__init__(server, run_id)
         self._topic = topic
         self._described: Facts = {}
 
@@ -228,11 +237,15 @@ class TrackSink:
             if isinstance(verdict, Reject):
                 _tell_not_described(self._topic, verdict.error)
             self._described = batch.facts
-        return attempt(
-            lambda: self._server.append_batch_to_track(
-                self._run_id(), self._topic, decoded(batch.lines), idempotency_key=batch.key
-            )
-        )
+        return super().send(batch)
+
+    def append(self, batch: Batch) -> Append:
+        """Return entries as they are sent."""
+        return track_entries(self._topic, decoded(batch.lines), batch.key)
+
+    def part(self, batch: Batch) -> Append | None:
+        """Return entries as a part of a larger request; None while the track is not described."""
+        return self.append(batch) if batch.facts == self._described else None
 
 
 def _tell_not_described(topic: str, error: MLDashError) -> None:
@@ -242,19 +255,15 @@ def _tell_not_described(topic: str, error: MLDashError) -> None:
     )  # fmt: skip
 
 
-class ParamSink:
+class ParamSink(AppendSink):
     """Takes changes of the parameters; several at once are merged."""
 
     max_records = 500
     doubles = False
 
-    def __init__(self, server: Server, run_id: RunId) -> None:
-        self._server = server
-        self._run_id = run_id
-
-    def send(self, batch: Batch) -> Verdict:
-        """Send changes; sent twice they do what they do when sent once."""
-        return attempt(lambda: self._server.set_parameters(self._run_id(), _merged(batch.lines)))
+    def append(self, batch: Batch) -> Append:
+        """Return changes as they are sent; sent twice they do what they do when sent once."""
+        return parameters(_merged(batch.lines))
 
 
 def _merged(lines: Sequence[bytes]) -> dict[str, Any]:

@@ -71,6 +71,9 @@ class RunSink:
         """Send the last state; sent twice it does what it does when sent once."""
         return retried_conflict(attempt(lambda: self._tell(events(batch.lines))))
 
+    def part(self, batch: Batch) -> None:
+        """Return None: it goes by itself."""
+
     def open(self, document: Document) -> Verdict:
         """Make the run on the server, so that its records have somewhere to go."""
         return retried_conflict(attempt(lambda: self._register(document)))

@@ -81,6 +81,9 @@ class FileSink:
         """Send what happened to one file; sent twice it does what it does when sent once."""
         return retried_conflict(attempt(lambda: self._tell_all(events(batch.lines))))
 
+    def part(self, batch: Batch) -> None:
+        """Return None: it goes by itself."""
+
     def _tell_all(self, happened: list[Record]) -> None:
         for event in happened:
             self._tell(event)

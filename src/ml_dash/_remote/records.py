@@ -10,11 +10,12 @@ import orjson
 from ml_dash._base.deprecate import changes
 from ml_dash._record import codec
 from ml_dash._remote import replies
-from ml_dash._remote.calls import Calls, LoggedValue, checked_fields, comma_list, encoded, given
+from ml_dash._remote.appends import Append, AppendCalls
+from ml_dash._remote.calls import LoggedValue, checked_fields, comma_list, encoded, given
 from ml_dash._remote.transport import route
 
 
-class RecordCalls(Calls):
+class RecordCalls(AppendCalls):
     """Append and read what a run logs."""
 
     # -- logs ------------------------------------------------------------------------------------
@@ -44,9 +45,7 @@ class RecordCalls(Calls):
             SerializationError: metadata has no JSON form; nothing was sent.
             RemoteClientError: the request failed.
         """
-        path = route("experiments", experiment_id, "logs")
-        reply = self._call("POST", path, _log_body(logs), idempotency_key=idempotency_key)
-        return replies.accepted(reply, "created", len(logs), self._what("POST", path))
+        return self._append(experiment_id, log_lines(logs, idempotency_key))
 
     def query_logs(
         self,
@@ -116,10 +115,7 @@ class RecordCalls(Calls):
             SerializationError: a value has no JSON form; nothing was sent.
             RemoteClientError: the request failed.
         """
-        path = route("experiments", experiment_id, "parameters")
-        body = encoded({}, data=checked_fields(data, "data"))
-        reply = self._call("POST", path, body, idempotent=True, values=True)
-        return replies.field({"reply": reply}, "reply", dict, self._what("POST", path))
+        return self._append(experiment_id, parameters(data), idempotent=True, values=True)
 
     @changes("RemoteClient.get_parameters")
     def get_parameters(self, experiment_id: str) -> dict[str, Any]:
@@ -220,13 +216,9 @@ class RecordCalls(Calls):
             SerializationError: a value has no JSON form; nothing was sent.
             RemoteClientError: the request failed.
         """
-        path = metric_route(experiment_id, metric_name, "append-batch")
-        body = encoded(
-            given(description=description, tags=tags), dataPoints=data_points,
-            **given(metadata=metadata),
-        )  # fmt: skip
-        reply = self._call("POST", path, body, idempotency_key=idempotency_key)
-        return replies.accepted(reply, "count", len(data_points), self._what("POST", path))
+        facts = given(description=description, tags=tags, metadata=metadata)
+        points = metric_points(metric_name, data_points, facts, idempotency_key)
+        return self._append(experiment_id, points)
 
     def read_metric_data(
         self, experiment_id: str, metric_name: str | None, start_index: int = 0, limit: int = 1000
@@ -324,12 +316,57 @@ def metric_route(experiment_id: str, name: str | None, *rest: str | int) -> str:
     return route("experiments", experiment_id, "metrics", "None" if name is None else name, *rest)
 
 
-def _log_body(logs: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return the request for log lines: only their metadata are logged values."""
+def log_lines(logs: Sequence[Mapping[str, Any]], key: str | None = None) -> Append:
+    """Return log lines, ready to be sent: only their metadata are logged values.
+
+    Raises:
+        InvalidValueError: a line is no dictionary.
+        SerializationError: metadata has no JSON form.
+    """
     lines = []
     for number, line in enumerate(logs):
         made = dict(checked_fields(line, f"logs[{number}]"))
         if made.get("metadata") is not None:
             made["metadata"] = LoggedValue(made["metadata"])
         lines.append(made)
-    return encoded({"logs": lines})
+    return Append("logs", encoded({"logs": lines}), len(lines), key=key)
+
+
+def parameters(data: Mapping[str, Any]) -> Append:
+    """Return parameters, ready to be sent; sent twice they do what they do when sent once.
+
+    Raises:
+        InvalidValueError: they are no dictionary.
+        SerializationError: a value has no JSON form.
+    """
+    return Append("params", encoded({}, data=checked_fields(data, "data")), len(data))
+
+
+def metric_points(
+    name: str | None,
+    points: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+    key: str | None = None,
+) -> Append:
+    """Return points of a metric, ready to be sent.
+
+    Raises:
+        SerializationError: a value has no JSON form.
+    """
+    values = {each: facts[each] for each in facts if each == "metadata"}
+    texts = {each: facts[each] for each in facts if each != "metadata"}
+    return Append(
+        "metrics", encoded(texts, dataPoints=points, **values), len(points), name, key
+    )  # fmt: skip
+
+
+def stored_points(
+    name: str | None, points: bytes, count: int, facts: Mapping[str, Any], key: str
+) -> Append:
+    """Return points of a metric, given as the JSON of a list, ready to be sent.
+
+    Raises:
+        SerializationError: a fact has no JSON form.
+    """
+    head = encoded({}, **facts)[:-1] + b"," if facts else b"{"
+    return Append("metrics", b'%b"dataPoints":%b}' % (head, points), count, name, key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_dash._base.deprecate import changes
 from ml_dash._remote import replies
-from ml_dash._remote.calls import Calls, checked_fields, comma_list, encoded, given
+from ml_dash._remote.appends import Append, AppendCalls
+from ml_dash._remote.calls import checked_fields, comma_list, encoded, given
 from ml_dash._remote.transport import route
 from ml_dash.exceptions import InvalidValueError, UsageError
 
@@ -15,7 +16,7 @@ TRACK_FORMATS = ("json", "jsonl", "parquet", "mcap", "mocap")
 _BYTES_FORMATS = frozenset({"jsonl", "parquet", "mcap"})
 
 
-class TrackCalls(Calls):
+class TrackCalls(AppendCalls):
     """Append to and read tracks."""
 
     def create_track(
@@ -74,14 +75,7 @@ class TrackCalls(Calls):
             SerializationError: a value has no JSON form; nothing was sent.
             RemoteClientError: the request failed.
         """
-        for number, entry in enumerate(entries):
-            if "timestamp" not in checked_fields(entry, f"entries[{number}]"):
-                raise InvalidValueError(f"entries[{number}] has no 'timestamp'",
-                                        hint="Give each entry its time as a number")  # fmt: skip
-        path = route("experiments", experiment_id, "tracks", topic, "append_batch")
-        body = encoded({}, entries=entries)
-        reply = self._call("POST", path, body, idempotency_key=idempotency_key)
-        return replies.accepted(reply, "count", len(entries), self._what("POST", path))
+        return self._append(experiment_id, track_entries(topic, entries, idempotency_key))
 
     def get_track_data(
         self,
@@ -171,3 +165,19 @@ class TrackCalls(Calls):
         path = route("experiments", experiment_id, "tracks")
         reply = self._call("GET", path, params=given(topic=topic_filter))
         return replies.field(reply, "tracks", list, self._what("GET", path))
+
+
+def track_entries(
+    topic: str, entries: Sequence[Mapping[str, Any]], key: str | None = None
+) -> Append:
+    """Return entries of a track, ready to be sent.
+
+    Raises:
+        InvalidValueError: an entry has no ``timestamp``.
+        SerializationError: a value has no JSON form.
+    """
+    for number, entry in enumerate(entries):
+        if "timestamp" not in checked_fields(entry, f"entries[{number}]"):
+            raise InvalidValueError(f"entries[{number}] has no 'timestamp'",
+                                    hint="Give each entry its time as a number")  # fmt: skip
+    return Append("tracks", encoded({}, entries=entries), len(entries), topic, key)

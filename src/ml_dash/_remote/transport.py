@@ -86,6 +86,7 @@ class Transport:
     Attributes:
         honours_keys: Whether the server knows a repeated request by its idempotency key: it says so
             by sending the key back.
+        bundle_max: How many appends the server takes in one request; 0 until it has said so.
 
     Raises:
         ConfigurationError: the URL is none of an HTTP server, or carries credentials.
@@ -102,6 +103,7 @@ class Transport:
         self._session: _Session | None = None
         self._takes_gzip = False
         self.honours_keys = False
+        self.bundle_max = 0
         self._left_behind: list[_Session] = []
         reset_in_child(self)
 
@@ -124,7 +126,7 @@ class Transport:
         """
         headers = dict(how.pop("headers", None) or {})
         if body is not None:
-            headers["content-type"] = "application/json"
+            headers.setdefault("content-type", "application/json")
             if self._takes_gzip and len(body) >= _COMPRESS_FROM_BYTES:
                 headers["content-encoding"] = "gzip"
                 body = gzip.compress(body, _COMPRESSION, mtime=0)
@@ -183,6 +185,8 @@ class Transport:
         """Note what the server's answer says about the server."""
         offered = response.headers.get("accept-encoding", "")
         self._takes_gzip = "gzip" in (word.strip().split(";")[0] for word in offered.split(","))
+        bundles = response.headers.get("ml-dash-bundle", "")
+        self.bundle_max = int(bundles) if bundles.isdecimal() else 0
         if idempotency_key is not None:
             self.honours_keys = response.headers.get("idempotency-key") == idempotency_key
 

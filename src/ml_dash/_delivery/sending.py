@@ -1,0 +1,142 @@
+"""A round of sending: each stream in turn, and what several have in one request if the server can.
+
+A run of a thousand metrics would else ask a thousand times a round, and the network's distance
+would be paid as often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from ml_dash._delivery.lane import Lane, State
+from ml_dash._delivery.ports import Batch
+from ml_dash._delivery.sinks import Server
+from ml_dash._delivery.verdicts import Done, Halt, Reject, Retry, Verdict, judge
+from ml_dash._remote.appends import Append
+from ml_dash.exceptions import MLDashError, NetworkError
+
+BUNDLE_MAX_PARTS = 250
+BUNDLE_MAX_BYTES = 1 << 20
+_FAILED_LANES_MAX = 3
+
+Told = tuple[Lane, Verdict]
+
+
+class _Named(NamedTuple):
+    """A batch that waits for others to go with it."""
+
+    lane: Lane
+    batch: Batch
+    part: Append
+
+
+class Sending:
+    """Sends from each stream in turn until none has anything that can be sent now.
+
+    Args:
+        lanes: The streams.
+        last: The one that is not sent from yet.
+        server: Where they go.
+        run_id: The run's id there.
+        stop: Tells that no further batch is to be begun.
+    """
+
+    def __init__(
+        self,
+        lanes: Iterable[Lane],
+        last: Lane,
+        server: Server,
+        run_id: str,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._lanes = list(lanes)
+        self._last = last
+        self._server = server
+        self._run_id = run_id
+        self._stop = stop
+        self.moved = False
+        self._failed = 0
+
+    def verdicts(self) -> Iterator[Told]:
+        """Send, and yield what became of it; ends early where all streams meet the same failure."""
+        busy = [lane for lane in self._lanes if lane is not self._last]
+        while busy and not self._stop():
+            still = []
+            for lane, verdict in self._round(busy):
+                yield lane, verdict
+                if isinstance(verdict, (Done, Reject)):
+                    self.moved, self._failed = True, 0
+                    still.append(lane)
+                    continue
+                self._failed += 1
+                if _is_everywhere(verdict) or self._failed >= _FAILED_LANES_MAX:
+                    self._put_all_off(lane)
+                    return
+                if self._stop():
+                    return
+            busy = still
+
+    def _round(self, busy: list[Lane]) -> Iterator[Told]:
+        """Send one batch of each stream."""
+        waiting: list[_Named] = []
+        size_bytes = 0
+        for lane in busy:
+            if not lane.is_due:
+                continue
+            begun = lane.begin()
+            if isinstance(begun, Batch):
+                part = self._part(lane, begun)
+                if part is None:
+                    yield lane, lane.end(begun, lane.sink.send(begun))
+                    continue
+                if waiting and size_bytes + len(part.body) > BUNDLE_MAX_BYTES:
+                    yield from self._send(waiting)
+                    waiting, size_bytes = [], 0
+                waiting.append(_Named(lane, begun, part))
+                size_bytes += len(part.body)
+                if len(waiting) >= min(BUNDLE_MAX_PARTS, self._server.bundle_max):
+                    yield from self._send(waiting)
+                    waiting, size_bytes = [], 0
+            elif begun is not None:
+                yield lane, begun
+        yield from self._send(waiting)
+
+    def _part(self, lane: Lane, batch: Batch) -> Append | None:
+        if not self._server.bundle_max:
+            return None
+        try:
+            return lane.sink.part(batch)
+        except MLDashError:
+            return None  # met again, and judged, where the batch is sent by itself
+
+    def _send(self, waiting: list[_Named]) -> list[Told]:
+        """Send what waits; a request that fails is told of once."""
+        if len(waiting) < 2:
+            return [(lane, lane.end(batch, lane.sink.send(batch))) for lane, batch, _ in waiting]
+        try:
+            errors = self._server.append_bundle(self._run_id, [each.part for each in waiting])
+        except MLDashError as error:
+            verdict = judge(error)
+            if isinstance(verdict, Reject):  # such as too large: each may be taken by itself
+                return [
+                    (lane, lane.end(batch, lane.sink.send(batch))) for lane, batch, _ in waiting
+                ]
+            return [(lane, lane.end(batch, verdict)) for lane, batch, _ in waiting][:1]
+        return [
+            (lane, lane.end(batch, Done() if error is None else judge(error)))
+            for (lane, batch, _), error in zip(waiting, errors, strict=True)
+        ]
+
+    def _put_all_off(self, failed: Lane) -> None:
+        """Let all streams wait as long as the one that has just met what concerns them all."""
+        for lane in self._lanes:
+            if lane.state is not State.HALTED:
+                lane.not_before_s = max(lane.not_before_s, failed.not_before_s)
+
+
+def _is_everywhere(verdict: Verdict) -> bool:
+    if isinstance(verdict, Halt):
+        return verdict.whole_run
+    asked = isinstance(verdict, Retry) and verdict.retry_after_s is not None
+    return asked or (isinstance(verdict, Retry) and isinstance(verdict.error, NetworkError))
