@@ -65,7 +65,10 @@ type Experiment { id: ID! projectId: ID! name: String! description: String tags:
   bindrs: [String!]! status: ExperimentStatus! startedAt: DateTime endedAt: DateTime
   lastSeenAt: DateTime metadata: JSON project: Project! logMetadata: LogMetadata
   metrics: [Metric!]! files: [Node!]! parameters: Parameters
-  filesPaginated(limit: Int!, offset: Int!): FilePage! trackCount: Int! displayPath: String }
+  filesPaginated(limit: Int!, offset: Int!): FilePage! trackCount: Int! displayPath: String
+  reports: [ClientReport!]! }
+"What a writer of a run last said of its delivery."
+type ClientReport { writer: String! streams: JSON! toldAt: DateTime! }
 type LogMetadata { totalLogs: Count! }
 type Metric { name: String! metricMetadata: MetricMetadata }
 type MetricMetadata { totalDataPoints: Count! }

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from ml_dash.server.web.bodies import PARTS
+
 
 class Problem(BaseModel):
     """Why a request was not carried out."""
@@ -24,7 +26,7 @@ _WHY = {
     403: "Its token does not allow it.",
     404: "What it is about does not exist, or not for its token.",
     405: "The path has no such method.",
-    409: "The name is taken.",
+    409: "The name is taken, or the request is older than the age of idempotency keys.",
     413: "It is larger than a limit.",
     415: "Its body is of another kind.",
     422: "What it says cannot be stored.",
@@ -49,7 +51,9 @@ def install(app: FastAPI) -> None:
         if app.openapi_schema is None:
             found = made()
             bearer = {"type": "http", "scheme": "bearer"}
-            found.setdefault("components", {})["securitySchemes"] = {"bearer": bearer}
+            components = found.setdefault("components", {})
+            components["securitySchemes"] = {"bearer": bearer}
+            components.setdefault("schemas", {}).update(PARTS)
             found["security"] = [{"bearer": []}]
             app.openapi_schema = found
         return app.openapi_schema

@@ -50,12 +50,9 @@ def page(who: Asked, limit: int | None, otherwise: int) -> int:
 def get_experiment(who: Asker, experiment_id: str) -> Response:
     """Return an experiment, with what its writers last said of their delivery."""
     with reading(who, experiment_id) as (connection, row):
-        told = connection.execute(select(reports).where(reports.c.experiment_id == row.id)).all()
-    shown = {"logs": row.logs, "reports": [
-        {"writer": each.writer, "streams": each.report, "toldAt": shapes.moment(each.told_ms)}
-        for each in told
-    ]}  # fmt: skip
-    return values_reply({**shapes.experiment(row), **shown})
+        own = select(reports).where(reports.c.experiment_id == row.id).order_by(reports.c.told_ms)
+        told = [shapes.report(each) for each in connection.execute(own)]
+    return values_reply({**shapes.experiment(row), "logs": row.logs, "reports": told})
 
 
 @router.get("/logs")

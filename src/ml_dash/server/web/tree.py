@@ -188,13 +188,18 @@ def get_node(who: Asker, node_id: str) -> Response:
     return values_reply(shapes.node(row))
 
 
+@router.head("/nodes/{node_id}/download")
+def download_facts(who: Asker, node_id: str) -> Response:
+    """Return the headers of a download: its size, its checksum as the ETag, its name and type."""
+    row = _file(who, node_id)
+    headers = ranges.headers(0, row.size_bytes, row)
+    return Response(headers=headers, media_type=ranges.media_type(row.content_type))
+
+
 @router.get("/nodes/{node_id}/download")
 def download(request: Request, who: Asker, node_id: str) -> Response:
     """Return the bytes of a file, or the range of them that is asked for."""
-    with who.parts.database.read() as connection:
-        row = access.node(connection, who.caller, node_id, access.READER)
-    if row.type != "FILE":
-        raise MissingError("The node is no file", context={"node": node_id})
+    row = _file(who, node_id)
     start, stop = ranges.asked(request.headers, row.size_bytes, row.sha256)
     blocks: Iterator[bytes] = who.parts.blobs.read(row.sha256, start, stop)
     headers = ranges.headers(start, stop, row)
@@ -202,6 +207,19 @@ def download(request: Request, who: Asker, node_id: str) -> Response:
     return StreamingResponse(
         blocks, 206 if partial else 200, headers, media_type=ranges.media_type(row.content_type)
     )
+
+
+def _file(who: Asked, node_id: str) -> Any:
+    """Return the node of a file.
+
+    Raises:
+        MissingError: there is none for the caller.
+    """
+    with who.parts.database.read() as connection:
+        row = access.node(connection, who.caller, node_id, access.READER)
+    if row.type != "FILE":
+        raise MissingError("The node is no file", context={"node": node_id})
+    return row
 
 
 @router.patch("/nodes/{node_id}", openapi_extra=describes(ChangeBody))
