@@ -141,7 +141,7 @@ def _text_again(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text_again), Field(max_length=LONGEST_TEXT)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), BeforeValidator(_text_again)]
 """A text that is no logged value."""
 
 

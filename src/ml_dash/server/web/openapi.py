@@ -39,6 +39,24 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 """What every route may answer instead of what it says itself."""
 
+def bytes_of(*media_types: str, partly: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI is told of a route that answers with bytes.
+
+    Args:
+        media_types: Of what kinds.
+        partly: Whether a range of them may be asked for.
+    """
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    content = {kind: {} if kind == "application/json" else schema for kind in media_types}
+    found: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The bytes.", "content": content}
+    }
+    if partly:
+        found[206] = {**found[200], "description": "The range that was asked for."}
+        found[416] = {"model": Problem, "description": "There is no such range."}
+    return found
+
+
 PUBLIC: dict[str, Any] = {"security": []}
 """What OpenAPI is told of a route that asks for no token."""
 
