@@ -37,7 +37,8 @@ class NodeBody(Body):
     model_config = ConfigDict(
         extra="ignore", strict=True,
         json_schema_extra={"anyOf": [
-            {"required": ["projectId"]}, {"required": ["projectSlug"]},
+            {"required": ["projectId"], "properties": {"projectId": {"type": "string"}}},
+            {"required": ["projectSlug"], "properties": {"projectSlug": {"type": "string"}}},
             {"properties": {"type": {"const": "PROJECT"}}},
         ]},
     )  # fmt: skip
