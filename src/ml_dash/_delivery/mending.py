@@ -48,9 +48,12 @@ def retry(run: Path, folder: TargetFolder) -> tuple[int, int]:
 def _is_taken(delivery: RunDelivery, entry: Entry) -> bool:
     delivery.find()
     lane = delivery.lane(entry["stream"])
-    key = f"{delivery.folder.target.run_key}/again-{digest(entry['stream'])}/{entry['number']}"
+    number = entry["number"]
+    # A stream of its own for each record: they may be sent again in any order.
+    own = f"again-{digest(entry['stream'])}/{number}"
+    key = f"{delivery.folder.target.run_key}/{own}/{number}-{number}"
     line = entry["record"].encode()
-    batch = Batch([line], entry["number"], key, lane.source.facts())
+    batch = Batch([line], number, key, lane.source.facts())
     verdict = lane.sink.send(batch)
     if isinstance(verdict, (Done, Reject)):
         return isinstance(verdict, Done)

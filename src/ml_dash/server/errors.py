@@ -83,6 +83,13 @@ class TakenError(RefusedError):
     status = 409
 
 
+class ForgottenError(RefusedError):
+    """It is so old that nobody knows whether it was carried out before."""
+
+    code = "key-expired"
+    status = 409
+
+
 class TooLargeError(RefusedError):
     """It is larger than a limit of the server."""
 

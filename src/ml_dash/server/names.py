@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from ml_dash.server.errors import TooLargeError, UnfitError
 
 LONGEST_NAME = 500
 LONGEST_TEXT = 100_000
 MOST_TAGS = 1000
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+STEPS: dict[str, Any] = {"pattern": rf"^[^{_CONTROL}]*[^/\\.\s{_CONTROL}][^{_CONTROL}]*$"}
+"""What OpenAPI is told of names that :func:`checked_name` takes with slashes."""
+ONE_STEP: dict[str, Any] = {"pattern": rf"^[^/{_CONTROL}]*[^/.\s{_CONTROL}][^/{_CONTROL}]*$"}
+"""What it is told of the others."""
 
 
 def checked_name(name: str, what: str, *, slashes: bool = False) -> str:

@@ -39,6 +39,7 @@ class ServerSettings:
         jwt_issuer: Issuer that tokens must have; any when empty.
         jwt_provision: Whether a valid token of an unknown user makes the user and its namespace.
         token_days: Days after which tokens of ``ml-dash login`` expire; 0 is never.
+        key_days: Days for which answers under idempotency keys are kept; 0 is for ever.
         body_max_bytes: Largest body of a request that is no file.
         file_max_bytes: Largest file.
         batch_max: Most records in a request.
@@ -62,6 +63,7 @@ class ServerSettings:
     jwt_issuer: str = ""
     jwt_provision: bool = True
     token_days: int = 0
+    key_days: float = 7.0
     body_max_bytes: int = 64 << 20
     file_max_bytes: int = 100 << 30
     batch_max: int = 100_000

@@ -235,7 +235,12 @@ applied = Table(
     Column("experiment_id", BigInteger, nullable=False, index=True),
     Column("reply", Text, nullable=False),
     _time("applied_ms"),
+    # A digest of the path and the key without its numbers, and the last of its numbers.
+    Column("stream", String(64)),
+    Column("last", BigInteger),
 )
+Index("ix_applied_batches_age", applied.c.applied_ms)
+Index("ix_applied_batches_stream", applied.c.stream, applied.c.applied_ms)
 
 reports = Table(
     "client_reports",

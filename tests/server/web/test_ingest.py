@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from ml_dash._record import codec
+from ml_dash.server.launch import opened
+from ml_dash.server.tables import experiments
 from tests.server.live import Live, experiment_of
 
 
@@ -151,12 +153,55 @@ def test_late_data_of_a_closed_run_is_taken_and_shows_life(alice: httpx.Client) 
     assert alice.patch(f"/api/nodes/{node}", json={"status": "COMPLETED"}).status_code == 200
     assert alice.post(f"{run}/logs", json={"logs": [{"message": "late"}]}).status_code == 200
     assert alice.post(f"{run}/heartbeat").json()["status"] == "COMPLETED"
-    ledger = {"logs": {"accepted": 1, "delivered": 1, "pending": 0}}
-    alice.put(f"{run}/report", json={"writer": "w1", "streams": ledger}).raise_for_status()
     found = alice.get(run).json()
     assert (found["status"], found["logs"]) == ("COMPLETED", 1)
     assert found["lastSeenAt"] >= found["endedAt"]
-    assert [(each["writer"], each["streams"]) for each in found["reports"]] == [("w1", ledger)]
+
+
+def test_reports_of_writers_are_shown_with_the_run(live_on_both: Live) -> None:
+    """One of each writer, the last it left; by REST and by GraphQL."""
+    alice = live_on_both.as_user("alice")
+    run = experiment_of(alice)
+    reasons = [{"code": "invalid", "message": "it has no message", "count": 1}]
+    ledger = {"logs": {"accepted": 3, "delivered": 1, "pending": 1, "rejected": 1,
+                       "reasons": reasons}}  # fmt: skip
+    for writer, streams in (("w1", {}), ("w2", {}), ("w1", ledger)):
+        told = alice.put(f"{run}/report", json={"writer": writer, "streams": streams})
+        assert (told.status_code, told.json()["writer"]) == (200, writer)
+    found = {each["writer"]: each["streams"] for each in alice.get(run).json()["reports"]}
+    assert found == {"w1": ledger, "w2": {}}
+    query = "query($e:ID!){experimentById(id:$e){lastSeenAt reports{writer streams toldAt}}}"
+    body = {"query": query, "variables": {"e": run.rpartition("/")[2]}}
+    shown = alice.post("/graphql", json=body).json()["data"]["experimentById"]
+    assert {each["writer"]: each["streams"] for each in shown["reports"]} == found
+    bad = {"writer": "w1", "streams": {"logs": {"accepted": -1}}}
+    assert alice.put(f"{run}/report", json=bad).status_code == 422
+    mallory = live_on_both.as_user("mallory")
+    assert mallory.put(f"{run}/report", json={"streams": {}}).status_code == 404
+    assert mallory.post(f"{run}/heartbeat").status_code == 404
+
+
+def test_a_dead_run_is_told_from_a_quiet_one(live_on_both: Live) -> None:
+    """By when it was last seen: a record and a heart-beat count, reading it does not."""
+    client = live_on_both.as_user("alice")
+    run = experiment_of(client)
+
+    def seen() -> str:
+        return str(client.get(run).json()["lastSeenAt"])
+
+    def long_ago() -> str:
+        database = opened(live_on_both.settings)
+        with database.write() as connection:
+            connection.execute(experiments.update().values(last_seen_ms=1))
+        database.close()
+        return "1970-01-01T00:00:00.001Z"
+
+    assert long_ago() == seen()
+    assert client.post(f"{run}/heartbeat").json()["lastSeenAt"] > "2026"
+    assert seen() > "2026"
+    long_ago()
+    client.post(f"{run}/metrics/m/append", json={"data": {"a": 1}}).raise_for_status()
+    assert seen() > "2026"
 
 
 def test_a_chart_says_how_many_points_stand_behind_it(alice: httpx.Client) -> None:

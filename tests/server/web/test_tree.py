@@ -96,6 +96,14 @@ def test_a_file_goes_in_and_comes_out(live_on_both: Live) -> None:
     assert part.headers["content-range"] == f"bytes 10-19/{len(content)}"
     beyond = client.get(f"{path}/download", headers={"range": f"bytes={len(content)}-"})
     assert (beyond.status_code, beyond.json()["error"]) == (416, "range-not-satisfiable")
+    head = client.head(f"{path}/download", headers={"range": "bytes=0-1"})
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-length", "etag", "content-disposition", "content-type", "accept-ranges"):
+        assert head.headers[name] == got.headers[name]
+    assert head.headers["content-length"] == str(len(content))
+    assert head.headers["etag"] == f'"{hashlib.sha256(content).hexdigest()}"'
+    assert client.head("/api/nodes/1/download").status_code == 404
+    assert client.head(f"/api/nodes/{run['node']['id']}/download").status_code == 404
     again = send_file(client, run, b"new").json()["node"]
     assert again["id"] == node["id"]
     assert client.get(f"{path}/download").content == b"new"

@@ -7,13 +7,20 @@ from typing import Final
 from ml_dash.server.errors import TooLargeError
 
 MOST_ITEMS: Final = 200_000
+MOST_VALUES: Final = 2_000_000
+"""Items times the fields of the document, of which each item has some."""
 
 
 class Budget:
-    """Counts the items of an answer while it is made."""
+    """Counts the items of an answer while it is made.
 
-    def __init__(self) -> None:
-        self._left = MOST_ITEMS
+    Args:
+        fields: How many fields the document has.
+    """
+
+    def __init__(self, fields: int) -> None:
+        self._most = min(MOST_ITEMS, MOST_VALUES // max(fields, 1))
+        self._left = self._most
 
     def spend(self, items: int) -> None:
         """Count items.
@@ -24,6 +31,7 @@ class Budget:
         self._left -= items
         if self._left < 0:
             raise TooLargeError(
-                f"The answer would have more than {MOST_ITEMS} items",
-                hint="Ask for pages, or for fewer levels",
+                f"The answer would have more than {self._most} items, which is the most for so "
+                "many fields",
+                hint="Ask for pages, or for fewer fields and levels",
             )

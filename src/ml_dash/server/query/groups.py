@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from ml_dash.server.points.tables import series
 from ml_dash.server.query.budget import Budget
 from ml_dash.server.records import described, files
-from ml_dash.server.tables import parameters
+from ml_dash.server.tables import parameters, reports
 from ml_dash.server.web import shapes
 
 _AT_ONCE = 5000
@@ -59,6 +59,7 @@ class Group:
             "filesPaginated": lambda _info, limit, offset: self._page(row.id, limit, offset),
             "trackCount": lambda _info: self._track_counts.get(row.id, 0),
             "parameters": lambda _info: self._parameters.get(row.id),
+            "reports": lambda _info: list(map(shapes.report, self._spent(self._reports[row.id]))),
         }
 
     def _metric(self, row: Any) -> dict[str, Any]:
@@ -98,6 +99,12 @@ class Group:
     @cached_property
     def _track_counts(self) -> dict[int, int]:
         return described.counted(self._connection, described.tracks, self._ids)
+
+    @cached_property
+    def _reports(self) -> dict[int, list[Any]]:
+        wanted = reports.c.experiment_id.in_(self._ids)
+        found = select(reports).where(wanted).order_by(reports.c.told_ms)
+        return _by_experiment(self._connection.execute(found).all())
 
     @cached_property
     def _parameters(self) -> dict[int, dict[str, Any]]:

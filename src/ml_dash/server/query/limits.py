@@ -41,8 +41,8 @@ def check_text(text: str) -> None:
             depth -= 1
 
 
-def check_document(document: DocumentNode) -> None:
-    """Refuse a document that costs too much.
+def check_document(document: DocumentNode) -> int:
+    """Refuse a document that costs too much; return how many fields it has.
 
     Raises:
         GraphQLError: it has too many fields, or too many levels of them.
@@ -58,6 +58,7 @@ def check_document(document: DocumentNode) -> None:
             counter.count(each.selection_set, 1, ())
             if len(list(counter.fields(each.selection_set, ()))) > MOST_ROOTS:
                 raise GraphQLError(f"The document asks for more than {MOST_ROOTS} things at once")
+    return counter.total
 
 
 class _Counter:
@@ -65,7 +66,7 @@ class _Counter:
 
     def __init__(self, fragments: dict[str, SelectionSetNode]) -> None:
         self._fragments = fragments
-        self._count = 0
+        self.total = 0
 
     def count(self, selections: SelectionSetNode, depth: int, within: tuple[str, ...]) -> None:
         """Count the fields of a set and of all sets in it."""
@@ -77,8 +78,8 @@ class _Counter:
                 self.count(field.selection_set, depth + 1, spread)
 
     def _one_more(self) -> None:
-        self._count += 1
-        if self._count > MOST_FIELDS:
+        self.total += 1
+        if self.total > MOST_FIELDS:
             raise GraphQLError(f"The document asks for more than {MOST_FIELDS} fields")
 
     def fields(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from graphql import (
@@ -65,7 +65,10 @@ type Experiment { id: ID! projectId: ID! name: String! description: String tags:
   bindrs: [String!]! status: ExperimentStatus! startedAt: DateTime endedAt: DateTime
   lastSeenAt: DateTime metadata: JSON project: Project! logMetadata: LogMetadata
   metrics: [Metric!]! files: [Node!]! parameters: Parameters
-  filesPaginated(limit: Int!, offset: Int!): FilePage! trackCount: Int! displayPath: String }
+  filesPaginated(limit: Int!, offset: Int!): FilePage! trackCount: Int! displayPath: String
+  reports: [ClientReport!]! }
+"What a writer of a run last said of its delivery."
+type ClientReport { writer: String! streams: JSON! toldAt: DateTime! }
 type LogMetadata { totalLogs: Count! }
 type Metric { name: String! metricMetadata: MetricMetadata }
 type MetricMetadata { totalDataPoints: Count! }
@@ -88,13 +91,16 @@ cast("GraphQLScalarType", SCHEMA.type_map["JSON"]).serialize = _marked  # type: 
 _RULES = [rule for rule in specified_rules if rule is not NoUnusedVariablesRule]
 
 
-def run(text: str, variables: Mapping[str, Any], root: Any) -> dict[str, Any]:
+def run(
+    text: str, variables: Mapping[str, Any], root_for: Callable[[int], Any]
+) -> dict[str, Any]:
     """Return the answer to a document; its errors are those of its sender.
 
     Args:
         text: The document.
         variables: Its variables.
-        root: What the fields of ``Query`` are taken from.
+        root_for: Returns what the fields of ``Query`` are taken from, for a document of so many
+            fields.
 
     Raises:
         Exception: what went wrong in the server, as it was raised.
@@ -102,11 +108,11 @@ def run(text: str, variables: Mapping[str, Any], root: Any) -> dict[str, Any]:
     try:
         limits.check_text(text)
         document = parse(Source(text), max_tokens=limits.MOST_TOKENS)
-        limits.check_document(document)
+        fields = limits.check_document(document)
     except GraphQLError as error:
         return _refused([error])
     problems = validate(SCHEMA, document, _RULES, max_errors=10)
-    return _refused(problems) if problems else _executed(document, variables, root)
+    return _refused(problems) if problems else _executed(document, variables, root_for(fields))
 
 
 def _executed(document: DocumentNode, variables: Mapping[str, Any], root: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from ml_dash.server.auth import access, users
 from ml_dash.server.auth.access import Caller
-from ml_dash.server.errors import MissingError, UnfitError
+from ml_dash.server.errors import MissingError, TooLargeError, UnfitError
 from ml_dash.server.query.budget import Budget
 from ml_dash.server.query.groups import Group, page_size, paged
 from ml_dash.server.query.trees import Tree
@@ -30,13 +30,14 @@ class View:
     Args:
         who: The request.
         connection: The transaction.
+        fields: How many fields are asked for; the more, the fewer things they may be asked of.
     """
 
-    def __init__(self, who: Asked, connection: Connection) -> None:
+    def __init__(self, who: Asked, connection: Connection, fields: int) -> None:
         self._who = who
         self._connection = connection
         self._known_projects: dict[int, dict[str, Any]] = {}
-        self._budget = Budget()
+        self._budget = Budget(fields)
 
     def root(self) -> dict[str, Any]:
         """Return where GraphQL begins."""
@@ -89,7 +90,7 @@ class View:
         return None if row is None else self._show_project(row.id)
 
     def _projects(self, _info: Any) -> list[dict[str, Any]]:
-        return self._shown_projects(self._visible_projects().limit(MOST_UNPAGED))
+        return self._shown_projects(self._all_of(self._visible_projects()))
 
     def _projects_page(
         self, _info: Any, limit: int, offset: int,
@@ -177,7 +178,7 @@ class View:
     def _experiments(
         self, _info: Any, projectSlug: str, status: str | None = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
-        statement = self._of_project(None, projectSlug, status).limit(MOST_UNPAGED)
+        statement = self._all_of(self._of_project(None, projectSlug, status))
         return self._shown(self._connection.execute(statement).all())
 
     def _experiments_page(
@@ -204,7 +205,9 @@ class View:
     # --- search ---------------------------------------------------------------------------------
 
     def _search(self, _info: Any, pattern: str) -> list[dict[str, Any]]:
-        return self._by_ids(self._matching(pattern)[:MOST_UNPAGED])
+        found = self._matching(pattern)
+        _check_unpaged(len(found))
+        return self._by_ids(found)
 
     def _search_page(self, _info: Any, pattern: str, limit: int, offset: int) -> dict[str, Any]:
         found = self._matching(pattern)
@@ -263,6 +266,11 @@ class View:
         found = show(statement.limit(most).offset(max(offset, 0)))
         return paged(name, found, self._count(statement), offset)
 
+    def _all_of(self, statement: Any) -> Any:
+        """Return what 0.6.13 asks for: all at once, and an error rather than a part of it."""
+        _check_unpaged(self._count(statement))
+        return statement
+
     def _count(self, statement: Any) -> int:
         inner = statement.order_by(None).subquery()
         return int(self._connection.execute(select(func.count()).select_from(inner)).scalar_one())
@@ -270,6 +278,16 @@ class View:
     @property
     def _page_max(self) -> int:
         return self._who.parts.settings.page_max
+
+
+def _check_unpaged(count: int) -> None:
+    """Raise TooLargeError where there are too many things to be answered without pages."""
+    if count > MOST_UNPAGED:
+        raise TooLargeError(
+            f"There are {count} of them, more than {MOST_UNPAGED}",
+            hint="Ask for pages: projectsPaginated, experimentsPaginated or "
+            "searchExperimentsPaginated, which ml-dash uses since 0.6.27",
+        )
 
 
 def _space(namespace_id: int, slug: str) -> dict[str, Any]:

@@ -1,60 +1,30 @@
-"""The thread that takes away bytes which no file refers to any more."""
+"""Taking away what nothing refers to any more: bytes of files, and old answers under keys."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Collection
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from ml_dash._base.facts import about
-from ml_dash.exceptions import MLDashError
 from ml_dash.server import blobs
 from ml_dash.server.parts import Parts
-from ml_dash.server.records import files
+from ml_dash.server.records import files, keys
+from ml_dash.server.upkeep.recurring import Recurring
 
-EVERY_S = 6 * 3600.0
-"""How long after a collection the next begins."""
+BYTES_EVERY_S = 6 * 3600.0
+KEYS_EVERY_S = 600.0
 
-_WORK = "collecting bytes that no file refers to"
-_log = logging.getLogger("ml_dash.server.files")
+_BYTES = "collecting bytes that no file refers to"
+_KEYS = "forgetting old answers under idempotency keys"
+_log = logging.getLogger("ml_dash.server.upkeep")
 
 
-class Collecting:
-    """Collects from time to time, on a thread of its own.
-
-    Args:
-        parts: The server's parts.
-    """
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="ml-dash-collecting", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Let a collection at work end, and end the thread."""
-        self._end.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        while not self._end.wait(EVERY_S):
-            try:
-                done = collect(self._parts)
-            except (SQLAlchemyError, OSError, MLDashError):
-                _log.warning(
-                    "Unused bytes could not be collected now", exc_info=True, extra=about(_WORK)
-                )
-                continue
-            _log.info(
-                "Collected: %d trashed, %d removed", len(done.trashed), len(done.removed),
-                extra=about(_WORK, count=len(done.removed)),
-            )  # fmt: skip
+def recurring(parts: Parts) -> list[Recurring]:
+    """Return what a running server does from time to time."""
+    return [
+        Recurring(_BYTES, BYTES_EVERY_S, lambda: collect(parts)),
+        Recurring(_KEYS, KEYS_EVERY_S, lambda: forget_keys(parts)),
+    ]
 
 
 def collect(parts: Parts) -> blobs.Collected:
@@ -64,4 +34,23 @@ def collect(parts: Parts) -> blobs.Collected:
         with parts.database.read() as connection:
             return files.referenced(connection, digests)
 
-    return blobs.collect(parts.blobs, referenced)
+    done = blobs.collect(parts.blobs, referenced)
+    _log.info(
+        "Collected: %d trashed, %d removed", len(done.trashed), len(done.removed),
+        extra=about(_BYTES, count=len(done.removed)),
+    )  # fmt: skip
+    return done
+
+
+def forget_keys(parts: Parts) -> int:
+    """Forget answers under keys that are too old; return how many."""
+    kept_days, gone = parts.settings.key_days, 0
+    while kept_days > 0:
+        with parts.database.write() as connection:  # a short one each: writers wait for it
+            some = keys.forget(connection, kept_days)
+        gone += some
+        if not some:
+            break
+    if gone:
+        _log.info("Forgot %d answers under keys", gone, extra=about(_KEYS, count=gone))
+    return gone

@@ -28,8 +28,10 @@ from ml_dash.server.errors import (
 )
 from ml_dash.server.migrate import migrate
 from ml_dash.server.parts import Parts
+from ml_dash.server.points import Compaction
 from ml_dash.server.settings import ServerSettings
-from ml_dash.server.upkeep.collecting import Collecting
+from ml_dash.server.upkeep.collecting import recurring
+from ml_dash.server.upkeep.recurring import Recurring
 from ml_dash.server.web import (
     bundle,
     graphql_route,
@@ -40,6 +42,7 @@ from ml_dash.server.web import (
     reading,
     tree,
 )
+from ml_dash.server.web.compression import Compressed
 from ml_dash.server.web.observed import Observed, request_id
 
 _log = logging.getLogger("ml_dash.server")
@@ -63,12 +66,12 @@ def create_app(settings: ServerSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await run_in_threadpool(_open, settings)
         app.state.parts = parts
-        collecting = Collecting(parts)
-        parts.compaction.start()
-        collecting.start()
+        workers: list[Compaction | Recurring] = [parts.compaction, *recurring(parts)]
+        for worker in workers:
+            worker.start()
         yield
-        await run_in_threadpool(collecting.stop)
-        await run_in_threadpool(parts.compaction.stop)
+        for worker in reversed(workers):
+            await run_in_threadpool(worker.stop)
         parts.close()
         _log.info("The server has ended", extra=about("ending the server"))
 
@@ -78,6 +81,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     )  # fmt: skip
     for part in _PARTS:
         app.include_router(part.router)
+    app.add_middleware(Compressed)
     app.add_middleware(Observed)
     # What is handled under Exception only is raised again, for the log of the HTTP server.
     for kind in (*FORESEEN, RequestValidationError, HTTPException, Exception):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,12 +17,9 @@ from ml_dash._record import codec
 from ml_dash.server.auth import access
 from ml_dash.server.auth.access import Caller
 from ml_dash.server.errors import ForbiddenError
-from ml_dash.server.ids import now_ms
 from ml_dash.server.parts import Parts, parts_of
-from ml_dash.server.records import nodes
+from ml_dash.server.records import keys, nodes
 from ml_dash.server.settings import LOOPBACK
-from ml_dash.server.tables import applied
-from ml_dash.server.upsert import insert_new
 
 LONGEST_KEY = 512
 KEY_HEADER = "idempotency-key"
@@ -110,7 +106,7 @@ def apply_once(who: Asked, experiment_id: str, key: str | None, work: Work) -> R
         work: Does it, and returns the answer.
     """
     with writing(who, experiment_id) as (connection, row):
-        reply = once(connection, row, who.path, key, work)
+        reply = once(who, connection, row, who.path, key, work)
     headers = {} if key is None else {KEY_HEADER: key}
     return Response(reply, media_type="application/json", headers=headers)
 
@@ -128,10 +124,13 @@ def writing(who: Asked, experiment_id: str) -> Iterator[tuple[Connection, Any]]:
         nodes.touch(connection, row.id)
 
 
-def once(connection: Connection, row: Any, path: str, key: str | None, work: Work) -> bytes:
+def once(
+    who: Asked, connection: Connection, row: Any, path: str, key: str | None, work: Work
+) -> bytes:
     """Do something to an experiment unless it was done under this key; return the answer as JSON.
 
     Args:
+        who: The request.
         connection: An open write transaction.
         row: The experiment.
         path: What was asked for.
@@ -140,26 +139,13 @@ def once(connection: Connection, row: Any, path: str, key: str | None, work: Wor
     """
     if key is None:
         return codec.encode(dict(work(connection, row)))
-    digest = sha256(f"{path}\n{key}".encode()).hexdigest()
-    known = _known(connection, digest, row.id)
+    named = keys.named(path, key)
+    known = keys.take(connection, named, row.id, who.parts.settings.key_days)
     if known is not None:
         return known.encode()
     reply = codec.encode(dict(work(connection, row)))
-    own = applied.c.digest == digest
-    connection.execute(update(applied).where(own).values(reply=reply.decode()))
+    keys.note(connection, named, reply.decode())
     return reply
-
-
-def _known(connection: Connection, digest: str, experiment_id: int) -> str | None:
-    """Return the answer to an earlier request of this name; None when there was none.
-
-    Where the same request is at work in another transaction, this waits for its end.
-    """
-    row = {"digest": digest, "experiment_id": experiment_id, "reply": "", "applied_ms": now_ms()}
-    if insert_new(connection, applied, row):
-        return None
-    found = select(applied.c.reply).where(applied.c.digest == digest)
-    return str(connection.execute(found).scalar_one())
 
 
 def values_reply(reply: Mapping[str, Any]) -> Response:

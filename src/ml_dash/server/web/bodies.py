@@ -10,17 +10,21 @@ from typing import Annotated, Any, TypeVar
 import orjson
 from fastapi import Depends
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from ml_dash._record import codec
-from ml_dash.server.errors import BadRequestError, MediaTypeError, TooLargeError, UnfitError
+from ml_dash.server.errors import BadRequestError, MediaTypeError, UnfitError
 from ml_dash.server.names import LONGEST_TEXT
 from ml_dash.server.parts import parts_of
+from ml_dash.server.web import incoming
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 DEEPEST = 64
 """How deep logged values may be nested."""
+
+PARTS: dict[str, Any] = {}
+"""What the schemas of bodies refer to, for the OpenAPI document."""
 
 _ERRORS_TOLD = 10
 M = TypeVar("M", bound=BaseModel)
@@ -36,7 +40,8 @@ async def raw_body(request: Request) -> bytes:
     """Return the body of a request that is JSON.
 
     Raises:
-        MediaTypeError: it is no JSON, or compressed.
+        BadRequestError: it ends too early.
+        MediaTypeError: it is no JSON.
         TooLargeError: it is larger than the server's limit.
     """
     return await body_of_kind(request, JSON)
@@ -50,33 +55,14 @@ async def body_of_kind(request: Request, wanted: str) -> bytes:
         wanted: Its kind: :data:`JSON` or :data:`NDJSON`.
 
     Raises:
-        MediaTypeError: it is of another kind, or compressed.
+        BadRequestError: it ends too early.
+        MediaTypeError: it is of another kind.
         TooLargeError: it is larger than the server's limit.
     """
     kind = request.headers.get("content-type", wanted).partition(";")[0].strip().lower()
     if kind != wanted and not (wanted == JSON and kind.endswith("+json")):
         raise MediaTypeError(f"The body is {kind[:100]!r}", hint=f"Send {wanted}")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise MediaTypeError("The body is compressed", hint="Send it as it is")
-    most = parts_of(request).settings.body_max_bytes
-    blocks, size = [], 0
-    try:
-        async for block in request.stream():
-            size += len(block)
-            if size > most:
-                raise too_large(most)
-            blocks.append(block)
-    except ClientDisconnect as error:
-        raise BadRequestError("The request ended before its body did") from error
-    return b"".join(blocks)
-
-
-def too_large(most: int) -> TooLargeError:
-    """Return the error for a body that is too large."""
-    return TooLargeError(
-        f"The body is larger than {most} bytes", hint="Send it in parts",
-        context={"most_bytes": most},
-    )  # fmt: skip
+    return await incoming.whole(request, parts_of(request).settings.body_max_bytes)
 
 
 def body(model: type[M], *, values: bool = False) -> Callable[..., M]:
@@ -139,7 +125,7 @@ def unfit(error: ValidationError) -> UnfitError:
 def describes(model: type[BaseModel]) -> dict[str, Any]:
     """Return what OpenAPI is told of a route whose body is a model."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
+    PARTS.update(schema.pop("$defs", {}))
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -155,7 +141,7 @@ def _text_again(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text_again), Field(max_length=LONGEST_TEXT)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), BeforeValidator(_text_again)]
 """A text that is no logged value."""
 
 

@@ -104,7 +104,7 @@ def append_bundle(
     order = sorted(range(len(parts)), key=lambda n: (heads[n].kind, heads[n].name, n))
     with writing(who, experiment_id) as (connection, row):
         for number in order:
-            replies[number] = _stored(connection, row, experiment_id, parts[number], name)
+            replies[number] = _stored(who, connection, row, parts[number], name)
     for part in parts:
         if isinstance(part.ready, Append):
             part.ready.then()
@@ -120,15 +120,15 @@ def _ready(who: Asked, experiment_id: str, head: PartHead, body: bytes) -> Appen
         return error
 
 
-def _stored(connection: Connection, row: Any, experiment_id: str, part: Part, name: str) -> bytes:
+def _stored(who: Asked, connection: Connection, row: Any, part: Part, name: str) -> bytes:
     """Store a part, and return its answer."""
     ready = part.ready
     if isinstance(ready, Exception):
         return _refusal(ready, name)
-    path = f"/api/experiments/{experiment_id}/{BY_KIND[part.head.kind].path}"
+    path = f"/api/experiments/{row.id}/{BY_KIND[part.head.kind].path}".format(part.head.name)
     try:
         with connection.begin_nested():
-            told = once(connection, row, path.format(part.head.name), part.head.key, ready.do)
+            told = once(who, connection, row, path, part.head.key, ready.do)
     except errors.FORESEEN as error:
         return _refusal(error, name)
     return b'{"status":200,"body":%b}' % told

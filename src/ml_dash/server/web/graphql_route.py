@@ -27,5 +27,7 @@ class QueryBody(Body):
 def graphql(who: Asker, sent: Annotated[QueryBody, Depends(body(QueryBody))]) -> Response:
     """Answer a GraphQL query; its errors come with status 200."""
     with who.parts.database.read() as connection:
-        reply = schema.run(sent.query, sent.variables or {}, View(who, connection).root())
+        reply = schema.run(
+            sent.query, sent.variables or {}, lambda fields: View(who, connection, fields).root()
+        )
     return Response(json.dumps(reply), media_type="application/json")

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from sqlalchemy import Connection
 from starlette.responses import Response
 
 from ml_dash.server.auth import access
 from ml_dash.server.ids import now_ms
+from ml_dash.server.names import LONGEST_NAME, STEPS
 from ml_dash.server.points import tracks as entries
 from ml_dash.server.records import described, nodes
 from ml_dash.server.tables import reports
@@ -41,7 +42,7 @@ class PointBody(Facts):
 class TrackBody(Facts):
     """A track."""
 
-    topic: Text = Field(min_length=1)
+    topic: Text = Field(min_length=1, max_length=LONGEST_NAME, json_schema_extra=STEPS)
 
 
 class EntryBody(Body):
@@ -51,11 +52,36 @@ class EntryBody(Body):
     data: dict[str, Any]
 
 
+def _whole(value: Any) -> Any:
+    """Return a whole number as an int: JSON knows no other difference between 1 and 1.0."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+# The bounds first: so they are in the OpenAPI document.
+Counted = Annotated[int, Field(ge=0, le=2**53), BeforeValidator(_whole)] | None
+
+
+class Account(Body):
+    """What became of the records of one stream; what else it says is kept as it is."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    accepted: Counted = None
+    delivered: Counted = None
+    pending: Counted = None
+    rejected: Counted = None
+    discarded: Counted = None
+
+
 class ReportBody(Body):
     """What a writer of a run has accepted, delivered, still owes, and had refused."""
 
-    writer: str = Field(default="", max_length=200)
-    streams: dict[str, dict[str, Any]]
+    writer: Text = Field(default="", max_length=200)
+    streams: dict[str, Account]
+
+    def accounts(self) -> dict[str, Any]:
+        """Return the accounts as they are stored."""
+        return {name: each.model_dump(exclude_unset=True) for name, each in self.streams.items()}
 
 
 def stored(who: Asked, experiment_id: str, key: str | None, ready: Append) -> Response:
@@ -169,7 +195,7 @@ def put_report(
     now = now_ms()
     with who.parts.database.write() as connection:
         row = access.experiment(connection, who.caller, experiment_id, access.WRITER)
-        values = {"report": sent.streams, "told_ms": now}
+        values = {"report": sent.accounts(), "told_ms": now}
         new = {"experiment_id": row.id, "writer": sent.writer, **values}
         upsert(connection, reports, [reports.c.experiment_id, reports.c.writer], new, values)
     return {"experimentId": experiment_id, "writer": sent.writer, "toldAt": shapes.moment(now)}

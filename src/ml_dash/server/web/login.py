@@ -13,8 +13,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ml_dash.server.auth import tokens
 from ml_dash.server.auth.devices import LIFE_S, POLL_S, Devices, States
-from ml_dash.server.errors import RefusedError, TooLargeError
+from ml_dash.server.errors import RefusedError
 from ml_dash.server.parts import parts_of
+from ml_dash.server.web import incoming
 from ml_dash.server.web.asking import Asker, check_origin
 from ml_dash.server.web.bodies import Body, Text, body, describes
 from ml_dash.server.web.openapi import PUBLIC
@@ -127,11 +128,7 @@ def page(code: str = "") -> HTMLResponse:
 @router.post("/device", response_class=HTMLResponse, include_in_schema=False)
 async def confirm(request: Request) -> HTMLResponse:
     """Confirm or deny a code, as the user whose token is sent along."""
-    raw = b""
-    async for block in request.stream():
-        raw += block
-        if len(raw) > _LONGEST_FORM:
-            raise TooLargeError("The form is too large")
+    raw = await incoming.whole(request, _LONGEST_FORM)
     fields = {name: found[0] for name, found in parse_qs(raw.decode("latin-1")).items()}
     return await run_in_threadpool(_confirm, request, fields)
 

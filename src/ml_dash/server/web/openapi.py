@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from ml_dash.server.web.bodies import PARTS
+
 
 class Problem(BaseModel):
     """Why a request was not carried out."""
@@ -24,7 +26,7 @@ _WHY = {
     403: "Its token does not allow it.",
     404: "What it is about does not exist, or not for its token.",
     405: "The path has no such method.",
-    409: "The name is taken.",
+    409: "The name is taken, or the request is older than the age of idempotency keys.",
     413: "It is larger than a limit.",
     415: "Its body is of another kind.",
     422: "What it says cannot be stored.",
@@ -36,6 +38,24 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": why} for status, why in _WHY.items()
 }
 """What every route may answer instead of what it says itself."""
+
+def bytes_of(*media_types: str, partly: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI is told of a route that answers with bytes.
+
+    Args:
+        media_types: Of what kinds.
+        partly: Whether a range of them may be asked for.
+    """
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    content = {kind: {} if kind == "application/json" else schema for kind in media_types}
+    found: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The bytes.", "content": content}
+    }
+    if partly:
+        found[206] = {**found[200], "description": "The range that was asked for."}
+        found[416] = {"model": Problem, "description": "There is no such range."}
+    return found
+
 
 PUBLIC: dict[str, Any] = {"security": []}
 """What OpenAPI is told of a route that asks for no token."""
@@ -49,7 +69,9 @@ def install(app: FastAPI) -> None:
         if app.openapi_schema is None:
             found = made()
             bearer = {"type": "http", "scheme": "bearer"}
-            found.setdefault("components", {})["securitySchemes"] = {"bearer": bearer}
+            components = found.setdefault("components", {})
+            components["securitySchemes"] = {"bearer": bearer}
+            components.setdefault("schemas", {}).update(PARTS)
             found["security"] = [{"bearer": []}]
             app.openapi_schema = found
         return app.openapi_schema

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Annotated, Any, Literal
 
 import orjson
@@ -21,6 +22,7 @@ from ml_dash.server.records import described, logs, parameters
 from ml_dash.server.tables import reports
 from ml_dash.server.web import shapes, track_formats
 from ml_dash.server.web.asking import Asked, Asker, values_reply
+from ml_dash.server.web.openapi import bytes_of
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["reading"])
 
@@ -29,6 +31,7 @@ POINTS_PAGE = 1000
 IN_MEMORY_BYTES = 4 << 20
 _BLOCK_BYTES = 1 << 16
 _FAR = 2**53
+_MOMENT: dict[str, Any] = {"format": "date-time"}
 
 Limit = Annotated[int | None, Query(ge=1)]
 Place = Annotated[int, Query(ge=0, le=_FAR)]
@@ -50,12 +53,9 @@ def page(who: Asked, limit: int | None, otherwise: int) -> int:
 def get_experiment(who: Asker, experiment_id: str) -> Response:
     """Return an experiment, with what its writers last said of their delivery."""
     with reading(who, experiment_id) as (connection, row):
-        told = connection.execute(select(reports).where(reports.c.experiment_id == row.id)).all()
-    shown = {"logs": row.logs, "reports": [
-        {"writer": each.writer, "streams": each.report, "toldAt": shapes.moment(each.told_ms)}
-        for each in told
-    ]}  # fmt: skip
-    return values_reply({**shapes.experiment(row), **shown})
+        own = select(reports).where(reports.c.experiment_id == row.id).order_by(reports.c.told_ms)
+        told = [shapes.report(each) for each in connection.execute(own)]
+    return values_reply({**shapes.experiment(row), "logs": row.logs, "reports": told})
 
 
 @router.get("/logs")
@@ -66,8 +66,10 @@ def read_logs(
     ] = "sequenceNumber",
     order: Literal["asc", "desc"] = "asc",
     level: str | None = None,
-    start_time: Annotated[str | None, Query(alias="startTime")] = None,
-    end_time: Annotated[str | None, Query(alias="endTime")] = None,
+    start_time: Annotated[
+        str | None, Query(alias="startTime", json_schema_extra=_MOMENT)
+    ] = None,
+    end_time: Annotated[str | None, Query(alias="endTime", json_schema_extra=_MOMENT)] = None,
     search: str | None = None,
 ) -> Response:  # fmt: skip
     """Return log lines."""
@@ -187,7 +189,10 @@ def list_tracks(who: Asker, experiment_id: str, topic: str | None = None) -> Res
     return values_reply({"tracks": shown})
 
 
-@router.get("/tracks/{topic:path}/data")
+@router.get(
+    "/tracks/{topic:path}/data",
+    responses=bytes_of("application/json", *track_formats.MEDIA_TYPES.values()),
+)
 def read_track(
     who: Asker, experiment_id: str, topic: str,
     form: Annotated[
@@ -204,21 +209,24 @@ def read_track(
     with reading(who, experiment_id) as (connection, row):
         track = _found(connection, described.tracks, row, topic)
         found = entries.read(connection, track.id, start_timestamp, end_timestamp, keys)
-        if form == "json":
-            return values_reply(track_formats.as_json(found))
-        if form == "mocap":
-            return values_reply(track_formats.as_mocap(track, found))
-        write, kind = track_formats.FILES[form]
-        # On disk when it is large, so that no slow reader holds a transaction open.
-        sink: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115
-        write(sink, topic, found)
-    size = sink.tell()
-    sink.seek(0)
-    return StreamingResponse(_blocks(sink), media_type=kind, headers={"content-length": str(size)})
+        written = _written(track_formats.WRITERS[form], track, found)
+    headers = {"content-length": str(written.seek(0, os.SEEK_END))}
+    kind = track_formats.MEDIA_TYPES[form]
+    return StreamingResponse(_blocks(written), media_type=kind, headers=headers)
+
+
+def _written(write: track_formats.Write, track: Any, found: Iterator[dict[str, Any]]) -> IO[bytes]:
+    """Return a file: on disk when it is large, so that no slow reader holds a transaction open."""
+    with ExitStack() as unless_done:
+        sink: IO[bytes] = unless_done.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))
+        write(sink, track, found)
+        unless_done.pop_all()
+    return sink
 
 
 def _blocks(source: IO[bytes]) -> Iterator[bytes]:
     with source:
+        source.seek(0)
         while block := source.read(_BLOCK_BYTES):
             yield block
 

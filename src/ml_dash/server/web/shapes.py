@@ -61,6 +61,11 @@ def experiment(row: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def report(row: Any) -> dict[str, Any]:
+    """Return what a writer of a run said of its delivery."""
+    return {"writer": row.writer, "streams": row.report, "toldAt": moment(row.told_ms)}
+
+
 def log_line(row: Any) -> dict[str, Any]:
     """Return a log line."""
     return {

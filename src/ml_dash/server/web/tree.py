@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from ml_dash.server.auth import access
 from ml_dash.server.errors import MissingError, TakenError, UnfitError
 from ml_dash.server.ids import parsed
+from ml_dash.server.names import LONGEST_NAME, ONE_STEP
 from ml_dash.server.records import files, nodes, removal
 from ml_dash.server.records.places import open_namespace
 from ml_dash.server.tables import nodes as nodes_table
@@ -20,6 +21,7 @@ from ml_dash.server.tables import projects
 from ml_dash.server.web import ranges, shapes, uploads
 from ml_dash.server.web.asking import Asked, Asker, values_reply
 from ml_dash.server.web.bodies import Body, Text, describes, parse, raw_body, unmarked
+from ml_dash.server.web.openapi import bytes_of
 from ml_dash.server.web.reading import page
 
 router = APIRouter(prefix="/api", tags=["tree"])
@@ -35,17 +37,20 @@ class NodeBody(Body):
     model_config = ConfigDict(
         extra="ignore", strict=True,
         json_schema_extra={"anyOf": [
-            {"required": ["projectId"]}, {"required": ["projectSlug"]},
+            {"required": ["projectId"], "properties": {"projectId": {"type": "string"}}},
+            {"required": ["projectSlug"], "properties": {"projectSlug": {"type": "string"}}},
             {"properties": {"type": {"const": "PROJECT"}}},
         ]},
     )  # fmt: skip
 
     type: Literal["PROJECT", "FOLDER", "EXPERIMENT"]
-    name: Text = Field(min_length=1)
-    slug: Text | None = None
+    name: Text = Field(min_length=1, max_length=LONGEST_NAME, json_schema_extra=ONE_STEP)
+    slug: Text | None = Field(None, json_schema_extra=ONE_STEP)
     description: Text | None = None
     project_id: Text | None = Field(None, alias="projectId")
-    project_slug: Text | None = Field(None, alias="projectSlug")
+    project_slug: Text | None = Field(
+        None, alias="projectSlug", max_length=LONGEST_NAME, json_schema_extra=ONE_STEP
+    )
     parent_id: Text | None = Field(None, alias="parentId")
     experiment_id: Text | None = Field(None, alias="experimentId")
     tags: list[Text] | None = None
@@ -188,13 +193,20 @@ def get_node(who: Asker, node_id: str) -> Response:
     return values_reply(shapes.node(row))
 
 
-@router.get("/nodes/{node_id}/download")
+@router.head("/nodes/{node_id}/download", response_class=Response)
+def download_facts(who: Asker, node_id: str) -> Response:
+    """Return the headers of a download: its size, its checksum as the ETag, its name and type."""
+    row = _file(who, node_id)
+    headers = ranges.headers(0, row.size_bytes, row)
+    return Response(headers=headers, media_type=ranges.media_type(row.content_type))
+
+
+@router.get(
+    "/nodes/{node_id}/download", response_class=Response, responses=bytes_of("*/*", partly=True)
+)
 def download(request: Request, who: Asker, node_id: str) -> Response:
     """Return the bytes of a file, or the range of them that is asked for."""
-    with who.parts.database.read() as connection:
-        row = access.node(connection, who.caller, node_id, access.READER)
-    if row.type != "FILE":
-        raise MissingError("The node is no file", context={"node": node_id})
+    row = _file(who, node_id)
     start, stop = ranges.asked(request.headers, row.size_bytes, row.sha256)
     blocks: Iterator[bytes] = who.parts.blobs.read(row.sha256, start, stop)
     headers = ranges.headers(start, stop, row)
@@ -202,6 +214,19 @@ def download(request: Request, who: Asker, node_id: str) -> Response:
     return StreamingResponse(
         blocks, 206 if partial else 200, headers, media_type=ranges.media_type(row.content_type)
     )
+
+
+def _file(who: Asked, node_id: str) -> Any:
+    """Return the node of a file.
+
+    Raises:
+        MissingError: there is none for the caller.
+    """
+    with who.parts.database.read() as connection:
+        row = access.node(connection, who.caller, node_id, access.READER)
+    if row.type != "FILE":
+        raise MissingError("The node is no file", context={"node": node_id})
+    return row
 
 
 @router.patch("/nodes/{node_id}", openapi_extra=describes(ChangeBody))

@@ -10,13 +10,14 @@ from pydantic import BaseModel
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ml_dash._record import codec
 from ml_dash.server.blobs import Blob, Intake
 from ml_dash.server.errors import BadRequestError, TooLargeError, UnfitError
 from ml_dash.server.parts import Parts, parts_of
+from ml_dash.server.web import incoming
 from ml_dash.server.web.bodies import describes, raw_body
 
 MOST_FIELDS_BYTES = 4 << 20
@@ -61,12 +62,9 @@ async def in_thread(
 
 
 async def _receive(request: Request, form: Form) -> None:
-    try:
-        async for block in request.stream():
-            if block:
-                await run_in_threadpool(form.feed, block)
-    except ClientDisconnect as error:
-        raise BadRequestError("The request ended before its body did") from error
+    async for block in incoming.blocks(request):
+        if block:
+            await run_in_threadpool(form.feed, block)
     form.check()
 
 
