@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import psutil
+from sqlalchemy import create_engine, text
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _SUPERUSER = "postgres"
@@ -28,6 +29,14 @@ class Cluster:
     def url(self, database: str) -> str:
         """Return the SQLAlchemy URL of a database of the cluster."""
         return f"postgresql+psycopg://{_SUPERUSER}@/{database}?host={self.folder}"
+
+    def new_database(self, name: str) -> str:
+        """Make an empty database and return its SQLAlchemy URL."""
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        return self.url(name)
 
     def pid(self) -> int:
         """Return the process id of the postmaster."""
