@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import psutil
+from sqlalchemy import create_engine, text
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _SUPERUSER = "postgres"
@@ -28,6 +30,14 @@ class Cluster:
         """Return the SQLAlchemy URL of a database of the cluster."""
         return f"postgresql+psycopg://{_SUPERUSER}@/{database}?host={self.folder}"
 
+    def new_database(self, name: str) -> str:
+        """Make an empty database and return its SQLAlchemy URL."""
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        return self.url(name)
+
     def pid(self) -> int:
         """Return the process id of the postmaster."""
         return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
@@ -41,18 +51,36 @@ class Cluster:
         _run("pg_ctl", "start", "-w", "-t", "60", "-D", self.folder / "data", "-l", log,
              "-o", options)  # fmt: skip
 
-    def kill(self) -> None:
-        """Kill the postmaster and its children with -9, and wait until they are gone."""
+    def kill(self, *, postmaster_only: bool = False) -> None:
+        """Kill the postmaster and its children with -9, and wait until they are gone.
+
+        Args:
+            postmaster_only: Leave the children alone, which end when they see that it is gone.
+        """
         postmaster = psutil.Process(self.pid())
         processes = [*postmaster.children(recursive=True), postmaster]
-        for process in reversed(processes):
+        for process in [postmaster] if postmaster_only else reversed(processes):
             with suppress(psutil.NoSuchProcess):  # some end by themselves at any time
                 process.kill()
         psutil.wait_procs(processes)
 
+    def kill_backend(self, randomly: Random) -> None:
+        """Kill the process of one client with -9: PostgreSQL ends all others and recovers."""
+        children = psutil.Process(self.pid()).children()
+        backends = [each for each in children if f" {_SUPERUSER} " in _title(each)]
+        with suppress(psutil.NoSuchProcess):
+            randomly.choice(backends).kill()
+
     def stop(self) -> None:
         """Stop it without waiting for its clients."""
         _run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.folder / "data")
+
+
+def _title(process: psutil.Process) -> str:
+    """Return what a process of PostgreSQL says that it does; nothing when it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def missing_programs() -> list[str]:

@@ -6,10 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+COMMAND = (sys.executable, "-m", "ml_dash.cli")
 _LISTENING = re.compile(r"Listening +http://127\.0\.0\.1:(\d+)")
 
 
@@ -19,9 +20,13 @@ class RunningServer:
     Args:
         data: Its folder.
         database: URL of its database; SQLite in the folder, when empty.
+        command: What runs it, before its words.
     """
 
-    def __init__(self, data: Path, database: str = "") -> None:
+    def __init__(
+        self, data: Path, database: str = "", command: Sequence[str] = COMMAND
+    ) -> None:  # fmt: skip
+        self._command = command
         self._data = data
         self._database = database
         self.port = 0
@@ -34,8 +39,8 @@ class RunningServer:
 
     def start(self) -> None:
         """Start it, and wait until it says where it listens: from then on requests wait for it."""
-        command = [sys.executable, "-m", "ml_dash.cli", "server", "--no-auth", "--port"]
-        command += [str(self.port), "--data", str(self._data)]
+        command = [*self._command, "server", "--no-auth", "--port", str(self.port)]
+        command += ["--data", str(self._data)]
         command += ["--database", self._database] if self._database else []
         with open(self._data / "log", "ab") as log:
             self._process = subprocess.Popen(
@@ -67,10 +72,12 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(data: Path, database: str = "") -> Iterator[RunningServer]:
+def running_server(
+    data: Path, database: str = "", command: Sequence[str] = COMMAND
+) -> Iterator[RunningServer]:
     """Run a server until the block ends."""
     data.mkdir(exist_ok=True)
-    server = RunningServer(data, database)
+    server = RunningServer(data, database, command)
     server.start()
     try:
         yield server

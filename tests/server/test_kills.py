@@ -1,106 +1,40 @@
-"""The server is killed with `-9` under load: what it acknowledged is there, and nothing twice."""
+"""The server is killed with `-9` under load: what it acknowledged is there, and nothing twice.
+
+Here twice each; `ML_DASH_TEST_KILLS=25 pytest tests/server/test_kills.py` kills 25 times.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
-import queue
 import random
-import threading
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from ml_dash.server.database import Database
 from ml_dash.server.points.audit import problems
 from tests.server import postgres
+from tests.server.load import loaded
 from tests.server.running import RunningServer, running_server
-
-pytest.importorskip("ml_dash.server.launch")
 
 KILLS = int(os.environ.get("ML_DASH_TEST_KILLS", "2"))
 CLIENTS = 3
-BATCH = 40
+EARLY_SERVER = (sys.executable, str(Path(__file__).with_name("early_server.py")))
 
 
-class Client(threading.Thread):
-    """Sends batches under keys, each again until it is acknowledged, as a delivery does."""
-
-    def __init__(self, server: RunningServer, number: int, told: queue.Queue[int]) -> None:
-        super().__init__()
-        self._server = server
-        self._number = number
-        self._told = told
-        self._http = httpx.Client(timeout=60)
-        self.ending = threading.Event()
-        self.acknowledged: list[dict[str, Any]] = []
-        body = {"type": "EXPERIMENT", "name": f"run-{number}", "parentId": "ROOT"}
-        url = f"{server.address}/api/namespaces/lab/nodes"
-        opened = self._http.post(url, json={**body, "projectSlug": "killed"})
-        self.experiment: str = opened.raise_for_status().json()["experiment"]["id"]
-
-    def run(self) -> None:
-        """Send until told to end."""
-        while not self.ending.is_set():
-            first = len(self.acknowledged) * BATCH
-            data = [{"client": self._number, "n": first + n} for n in range(BATCH)]
-            reply = self._send(data, f"run-{self._number}/train/{first}-{first + BATCH - 1}")
-            self.acknowledged.append(reply)
-            self._told.put(self._number)
-        self._http.close()
-
-    def _send(self, data: list[dict[str, Any]], key: str) -> dict[str, Any]:
-        url = f"{self._server.address}/api/experiments/{self.experiment}/metrics/train/append-batch"
-        while True:
-            try:
-                reply = self._http.post(
-                    url, json={"dataPoints": data}, headers={"Idempotency-Key": key}
-                )
-            except httpx.TransportError:  # killed; the port is the same when it is back
-                self.ending.wait(0.02)
-                continue
-            if reply.status_code < 500:
-                found: dict[str, Any] = reply.raise_for_status().json()
-                return found
-
-
-def read_all(address: str, experiment: str) -> list[dict[str, Any]]:
-    """Return all points of an experiment's metric, page by page."""
-    found: list[dict[str, Any]] = []
-    while True:
-        page = httpx.get(
-            f"{address}/api/experiments/{experiment}/metrics/train/data",
-            params={"startIndex": len(found), "limit": 1000}, timeout=60,
-        ).raise_for_status().json()  # fmt: skip
-        found += page["data"]
-        if not page["hasMore"]:
-            return found
-
-
-def survive(server: RunningServer, kill_and_restart: Any, seed: int) -> None:
+def survive(
+    server: RunningServer, kill_and_restart: Callable[[], None], *, seed: int, kills: int
+) -> None:
     """Load a server, kill it at random moments, and check what is there in the end."""
-    told: queue.Queue[int] = queue.Queue()
-    clients = [Client(server, number, told) for number in range(CLIENTS)]
-    for client in clients:
-        client.start()
     randomly = random.Random(seed)
-    for _ in range(KILLS):
-        for _ in range(randomly.randint(5, 60)):
-            told.get(timeout=120)
-        kill_and_restart()
-    for _ in range(10):
-        told.get(timeout=120)
-    for client in clients:
-        client.ending.set()
-    for client in clients:
-        client.join()
-        expected = len(client.acknowledged) * BATCH
-        found = read_all(server.address, client.experiment)
-        assert [int(point["index"]) for point in found] == list(range(expected))
-        assert [point["data"]["n"] for point in found] == list(range(expected))
-        starts = [int(reply["startIndex"]) for reply in client.acknowledged]
-        assert starts == list(range(0, expected, BATCH))
+    with loaded([server.address] * CLIENTS) as load:
+        for _ in range(kills):
+            load.await_acknowledgements(randomly.randint(5, 100))
+            kill_and_restart()
+        load.await_acknowledgements(20)
 
 
 def check_database(url: str) -> None:
@@ -115,7 +49,7 @@ def check_database(url: str) -> None:
 def test_what_a_killed_server_acknowledged_is_there_once(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Batches sent under a key, again after each kill, are all there, in order, and once."""
+    """Whatever a run can send, again after each kill, is all there, in order, and once."""
     url = request.getfixturevalue("postgres_url") if kind == "postgresql" else ""
     with running_server(tmp_path / "data", url) as server:
 
@@ -123,24 +57,41 @@ def test_what_a_killed_server_acknowledged_is_there_once(
             server.kill()
             server.start()
 
-        survive(server, kill_and_restart, seed=21)
+        survive(server, kill_and_restart, seed=21, kills=KILLS)
         server.stop()
     check_database(url or f"sqlite:///{tmp_path / 'data' / 'ml-dash.db'}")
 
 
 def test_what_is_acknowledged_survives_the_kill_of_postgresql(tmp_path: Path) -> None:
-    """PostgreSQL is killed under a server, which goes on when it is back; nothing is lost."""
+    """All of it, its postmaster, or one backend, under a server that goes on when it is back."""
     missing = postgres.missing_programs()
     if missing:
         pytest.skip(f"PostgreSQL is not installed: no {', '.join(missing)}")
     with postgres.cluster() as cluster:
-        url = cluster.url("postgres")
-        with running_server(tmp_path / "data", url) as server:
+        randomly = random.Random(23)
+        victims = itertools.cycle(("backend", "all", "postmaster"))
 
-            def kill_and_restart() -> None:
-                cluster.kill()
+        def kill_and_restart() -> None:
+            victim = next(victims)
+            if victim == "backend":  # PostgreSQL ends all others, and comes back by itself
+                cluster.kill_backend(randomly)
+            else:
+                cluster.kill(postmaster_only=victim == "postmaster")
                 cluster.start()
 
-            survive(server, kill_and_restart, seed=22)
+        with running_server(tmp_path / "data", cluster.url("postgres")) as server:
+            survive(server, kill_and_restart, seed=22, kills=max(KILLS, 3))
             server.stop()
-        check_database(url)
+        check_database(cluster.url("postgres"))
+
+
+def test_a_server_that_acknowledges_too_early_is_found_out(tmp_path: Path) -> None:
+    """The proof that these tests can fail: a server that answers before it commits fails them."""
+    with running_server(tmp_path / "data", command=EARLY_SERVER) as server:
+
+        def kill_and_restart() -> None:
+            server.kill()
+            server.start()
+
+        with pytest.raises(AssertionError, match="acknowledged"):
+            survive(server, kill_and_restart, seed=21, kills=1)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from sqlalchemy import create_engine, text
 
 from ml_dash.server.database import Database
 from ml_dash.server.settings import ServerSettings
@@ -38,11 +37,8 @@ def _on_postgres(
 ) -> Iterator[Live]:
     data = tmp_path_factory.mktemp("data")
     name = f"web_{data.parent.name}_{data.name}".replace("-", "_")
-    engine = create_engine(postgres_cluster.url("postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    with running(ServerSettings(data=data, database=postgres_cluster.url(name))) as made:
+    url = postgres_cluster.new_database(name)
+    with running(ServerSettings(data=data, database=url)) as made:
         yield made
 
 

@@ -1,0 +1,183 @@
+"""Clients that send everything a run can send, each thing again until it is acknowledged."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+BATCH = 40
+PAGE = 1000
+
+
+class Client(threading.Thread):
+    """Sends points, logs, entries and files of a run of its own in turn, as a delivery does.
+
+    Args:
+        address: Where the server is; it may go away and come back there.
+        number: Which client it is.
+        told: Gets the client's number after each acknowledgement.
+    """
+
+    def __init__(self, address: str, number: int, told: queue.Queue[int]) -> None:
+        super().__init__(daemon=True)  # a failed test must end
+        self.address = address
+        self._number = number
+        self._told = told
+        self._http = httpx.Client(timeout=60)
+        self.ending = threading.Event()
+        self.sent = 0
+        self.starts: list[int] = []
+        self.failure = ""
+        body = {"type": "EXPERIMENT", "name": f"run-{number}", "parentId": "ROOT"}
+        opened = self._http.post(self._nodes, json={**body, "projectSlug": "killed"})
+        self.run_row: dict[str, Any] = opened.raise_for_status().json()
+
+    @property
+    def experiment(self) -> str:
+        """URL of the run."""
+        return f"{self.address}/api/experiments/{self.run_row['experiment']['id']}"
+
+    @property
+    def _nodes(self) -> str:
+        return f"{self.address}/api/namespaces/lab/nodes"
+
+    def run(self) -> None:
+        """Send rounds until told to end, or until the server refuses something."""
+        try:
+            while not self.ending.is_set():
+                self._round(self.sent)
+                self.sent += 1
+        except httpx.HTTPStatusError as error:  # shown by :func:`loaded`
+            self.failure = f"{error} {error.response.text[:500]}"
+            self._told.put(self._number)
+        self._http.close()
+
+    def _round(self, number: int) -> None:
+        at = range(number * BATCH, (number + 1) * BATCH)
+        where = f"{self.experiment}/metrics/train/append-batch"
+        reply = self._send(where, f"metrics/{number}", json={"dataPoints": [{"n": n} for n in at]})
+        self.starts.append(int(reply["startIndex"]))
+        logs = [{"message": f"line {n}"} for n in at]
+        self._send(f"{self.experiment}/logs", f"logs/{number}", json={"logs": logs})
+        entries = [{"timestamp": n, "q": [n, 0.5]} for n in at]
+        where = f"{self.experiment}/tracks/robot%2Fpose/append_batch"
+        self._send(where, f"tracks/{number}", json={"entries": entries})
+        parameters = {"data": {f"key-{number % BATCH}": number}}
+        self._send(f"{self.experiment}/parameters", f"parameters/{number}", json=parameters)
+        form = {
+            "type": "FILE", "experimentId": self.run_row["experiment"]["id"], "name": f"f-{number}",
+        }  # fmt: skip
+        self._send(self._nodes, "", data=form, files={"file": (form["name"], content(number))})
+
+    def _send(self, url: str, key: str, **body: Any) -> dict[str, Any]:
+        headers = {"Idempotency-Key": f"run-{self._number}/{key}"} if key else {}
+        while True:
+            try:
+                reply = self._http.post(url, headers=headers, **body)
+            except httpx.TransportError:  # killed; the port is the same when it is back
+                self.ending.wait(0.02)
+                continue
+            if reply.status_code < 500:
+                found: dict[str, Any] = reply.raise_for_status().json()
+                self._told.put(self._number)
+                return found
+
+    def check(self) -> None:
+        """Check that the server has all that was acknowledged, in order, and once."""
+        assert not self.failure, self.failure
+        every = list(range(self.sent * BATCH))
+        self._same("starts of batches", self.starts, every[::BATCH])
+        points = self._pages("metrics/train/data", "data", "startIndex")
+        found = [(int(each["index"]), each["data"]["n"]) for each in points]
+        self._same("points", found, [(n, n) for n in every])
+        logs = self._pages("logs", "logs", "offset", orderBy="sequenceNumber", order="asc")
+        lines = [(each["sequenceNumber"], each["message"]) for each in logs]
+        self._same("log lines", lines, [(n, f"line {n}") for n in every])
+        track = self._get("tracks/robot%2Fpose/data", format="json")
+        entries = [(each["timestamp"], each["q"]) for each in track["entries"]]
+        self._same("entries", entries, [(n, [n, 0.5]) for n in every])
+        parameters = self._get("parameters")
+        self._same("changes of parameters", [parameters["version"]], [self.sent])
+        values = {f"key-{n % BATCH}": n for n in range(self.sent)}
+        self._same("parameters", sorted(parameters["data"].items()), sorted(values.items()))
+        self._same("files", self._files(), [content(n) for n in range(self.sent)])
+
+    def _same(self, what: str, found: list[Any], expected: list[Any]) -> None:
+        if found != expected:
+            at = next((n for n, pair in enumerate(zip(found, expected, strict=False))
+                       if pair[0] != pair[1]), min(len(found), len(expected)))  # fmt: skip
+            raise AssertionError(
+                f"run {self._number}: {len(expected)} {what} were acknowledged, {len(found)} are "
+                f"there; at {at}: {found[at : at + 2]}, not {expected[at : at + 2]}"
+            )
+
+    def _files(self) -> list[bytes]:
+        params = {"pattern": "**", "experimentId": self.run_row["experiment"]["id"], "limit": 10000}
+        found = httpx.get(f"{self.address}/api/search/files", params=params, timeout=60)
+        files = sorted(
+            (int(each["path"].removeprefix("f-")), each["id"])
+            for each in found.raise_for_status().json()["files"]
+        )
+        with httpx.Client(base_url=self.address, timeout=60) as client:
+            got = [client.get(f"/api/nodes/{node}/download") for _, node in files]
+        return [each.raise_for_status().content for each in got]
+
+    def _get(self, path: str, **params: Any) -> dict[str, Any]:
+        reply = httpx.get(f"{self.experiment}/{path}", params=params, timeout=60)
+        found: dict[str, Any] = reply.raise_for_status().json()
+        return found
+
+    def _pages(self, path: str, name: str, start: str, **params: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._get(path, **params, **{start: len(found), "limit": PAGE})
+            found += page[name]
+            if not page["hasMore"]:
+                return found
+
+
+def content(number: int) -> bytes:
+    """Return the bytes of a file; every fifth are those of another one, too."""
+    return b"equal bytes" if number % 5 == 0 else f"file {number}".encode() * 100
+
+
+class Load:
+    """Clients at work.
+
+    Args:
+        clients: The clients.
+        told: What they tell.
+    """
+
+    def __init__(self, clients: Sequence[Client], told: queue.Queue[int]) -> None:
+        self.clients = clients
+        self._told = told
+
+    def await_acknowledgements(self, count: int) -> None:
+        """Wait until so many requests more have been acknowledged."""
+        for _ in range(count):
+            self._told.get(timeout=120)
+            failures = [client.failure for client in self.clients if client.failure]
+            assert not failures, failures[0]
+
+
+@contextmanager
+def loaded(addresses: Sequence[str]) -> Iterator[Load]:
+    """Let a client for each address work until the block ends, then check what the server has."""
+    told: queue.Queue[int] = queue.Queue()
+    clients = [Client(address, number, told) for number, address in enumerate(addresses)]
+    for client in clients:
+        client.start()
+    try:
+        yield Load(clients, told)
+    finally:
+        for client in clients:
+            client.ending.set()
+    for client in clients:
+        client.join()
+        client.check()
