@@ -131,7 +131,7 @@ class Courier:
         telling.on_deferred = lambda: store.before_next(telling.raise_deferred)
         limit = self._settings.spool_max_bytes if self._spool else None
         delivery = RunDelivery(store, folder, server, telling, owed_max_bytes=limit)
-        return Shipper(delivery, telling)
+        return Shipper(delivery, telling, beat_every_s=self._settings.heartbeat_interval_s)
 
     def give_up(self) -> None:
         """Let go of the server of a run that could not be opened."""

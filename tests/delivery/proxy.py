@@ -36,7 +36,7 @@ class _Passing(_Handler):
         if fault is not None:
             self.go_wrong(fault)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
 
     def pass_on(self, body: bytes, fault: Fault | None) -> None:
         """Ask the server; give its answer unless that is to be lost."""

@@ -13,6 +13,7 @@ from ml_dash._delivery import backoff, shipper
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.report import DeliveryReport
+from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.target import folder_of
 from ml_dash._delivery.verify import verify
 from ml_dash.client import RemoteClient
@@ -152,3 +153,19 @@ def test_what_is_said_about_a_track_arrives(
     assert track["tags"] == (["arm"] if arrived else [])
     assert (said.items() <= track.items()) == arrived
     assert ("only its entries" in caplog.text) == (not arrived)
+
+
+def test_the_account_is_shown_with_the_run(proxy: Proxy, tmp_path: Path) -> None:
+    """What a run has delivered stands beside it on the server, and a sign of life is taken."""
+    exp = Experiment("alice/vision/told", dash_url=proxy.url, dash_root=tmp_path, echo=False)
+    with exp.run:
+        record(exp, tmp_path)
+    run_id = run_id_of(exp, proxy.url)
+    with RemoteClient(proxy.url, "alice") as client:
+        shown = client.get_experiment(run_id)
+    (report,) = shown["reports"]
+    assert report["streams"]["metrics/train"]["delivered"] == 100
+    assert sum(each["delivered"] for each in report["streams"].values()) == exp.delivery.delivered
+    server = Server(proxy.url, "alice")
+    server.beat(run_id)
+    server.close()

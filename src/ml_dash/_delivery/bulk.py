@@ -13,6 +13,7 @@ from pathlib import Path
 from ml_dash._delivery.prune import is_written, prune
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.run_delivery import RunDelivery, Told
+from ml_dash._delivery.signs import Signs
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.status import owner_of
 from ml_dash._delivery.target import TargetFolder
@@ -132,6 +133,7 @@ def sync(
         if not is_written(run):  # a line that is being written is not cut off
             damaged += tuple(torn_lines(run))
         _drain(delivery, patience_s, stop or threading.Event())
+        Signs(delivery).tell()
         report = delivery.report()
         seen(report)
         done = report.is_complete and folder.target.spool and prune(delivery.store, delivery.prefix)

@@ -17,6 +17,7 @@ from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.rejected import Rejected
 from ml_dash._delivery.run_delivery import RunDelivery
+from ml_dash._delivery.signs import Signs
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verdicts import Done, Reject
 from ml_dash._record import codec
@@ -42,6 +43,8 @@ def retry(run: Path, folder: TargetFolder) -> tuple[int, int]:
         left = [entry for entry in entries if not _is_taken(delivery, entry)]
         if len(left) < len(entries):
             _keep(folder, entries, left, discarded=False)
+            delivery.reload()
+            Signs(delivery).tell()
     return len(entries) - len(left), len(left)
 
 

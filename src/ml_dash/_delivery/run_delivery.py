@@ -156,6 +156,11 @@ class RunDelivery:
         """Whether the server has the run."""
         return bool(self._run_id())
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether something waits for the server, or for a person, to recover."""
+        return self.halted is not None or self.next_try_s < math.inf
+
     def _may_go_on(self) -> bool:
         """Tell whether there is another token than the one that was refused; now and then."""
         if not isinstance(self.halted, AuthenticationError) or self._clock() < self._look_again_s:

@@ -18,6 +18,7 @@ from ml_dash._remote.credentials import Credentials
 from ml_dash._remote.files import FileCalls
 from ml_dash._remote.records import RecordCalls, metric_route
 from ml_dash._remote.retry import RetryPolicy
+from ml_dash._remote.signs import SignCalls
 from ml_dash._remote.tracks import TrackCalls
 from ml_dash._remote.transport import Transport
 from ml_dash.exceptions import CorruptDataError, MLDashError
@@ -49,7 +50,7 @@ class NotedCredentials(Credentials):
         return self.last
 
 
-class Server(FileCalls, RecordCalls, TrackCalls):
+class Server(FileCalls, RecordCalls, TrackCalls, SignCalls):
     """A client that tries each request once: who is to wait, and how long, is for the lanes to say.
 
     Args:
