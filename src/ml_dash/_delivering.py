@@ -88,6 +88,7 @@ class Courier:
 
             In PERMISSIVE mode the run goes on without the server instead.
         """
+        from ml_dash._delivery.identity import renew
         from ml_dash._delivery.sinks import Server
         from ml_dash._delivery.status import ids_of, owner_of
         from ml_dash._delivery.target import folder_of
@@ -97,7 +98,8 @@ class Courier:
         self.answer = None if self.offline else self._registered(server, document)
         folder = folder_of(store.folder, self.url)
         try:
-            folder.make(self.url, spool=self._spool)
+            folder.make(self.url, spool=self._spool, run_prefix=document["prefix"])
+            renew(folder, document["prefix"])
             if self.answer is not None:
                 folder.note(**ids_of(self.answer))
         except OSError as error:

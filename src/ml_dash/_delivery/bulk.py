@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from ml_dash._delivery.identity import renew
 from ml_dash._delivery.prune import is_written, prune
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.run_delivery import RunDelivery, Told
@@ -86,6 +87,7 @@ def opened(
             context={"path": str(run)}, kept="the folder is untouched",
             hint="Restore experiment.json in it",
         )  # fmt: skip
+    renew(folder, prefix)
     server = Server(folder.target.url, owner_of(prefix), timeout_s, api_key)
     delivery = RunDelivery(store, folder, server, told)
     try:
@@ -157,8 +159,6 @@ def _drain(delivery: RunDelivery, patience_s: float, stop: threading.Event) -> N
 
 
 def _outcome(report: DeliveryReport) -> Outcome:
-    if report.halted:
-        return Outcome.HALTED
     if report.pending:
-        return Outcome.OWED
+        return Outcome.HALTED if report.halted else Outcome.OWED
     return Outcome.REJECTED if report.rejected else Outcome.DELIVERED

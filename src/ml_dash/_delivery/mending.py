@@ -71,7 +71,7 @@ def discard(folder: TargetFolder) -> Path:
     if not lease.take():
         raise _busy(folder.path)
     try:
-        rejected = Rejected(folder.path)
+        rejected = Rejected(folder.notes)
         entries = list(rejected.entries())
         kept = rejected.path.with_name(f"discarded-{file_stamp()}.jsonl")
         os.rename(rejected.path, kept)
@@ -83,7 +83,7 @@ def discard(folder: TargetFolder) -> Path:
 
 def _keep(folder: TargetFolder, before: list[Any], left: list[Any], *, discarded: bool) -> None:
     lines = [codec.encode(entry) + b"\n" for entry in left]
-    fsio.write_atomic(Rejected(folder.path).path, b"".join(lines))
+    fsio.write_atomic(Rejected(folder.notes).path, b"".join(lines))
     _recount(folder, before, left, discarded=discarded)
 
 
