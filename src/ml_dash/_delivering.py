@@ -88,6 +88,7 @@ class Courier:
 
             In PERMISSIVE mode the run goes on without the server instead.
         """
+        from ml_dash._delivery.identity import renew
         from ml_dash._delivery.sinks import Server
         from ml_dash._delivery.status import ids_of, owner_of
         from ml_dash._delivery.target import folder_of
@@ -97,7 +98,8 @@ class Courier:
         self.answer = None if self.offline else self._registered(server, document)
         folder = folder_of(store.folder, self.url)
         try:
-            folder.make(self.url, spool=self._spool)
+            folder.make(self.url, spool=self._spool, run_prefix=document["prefix"])
+            renew(folder, document["prefix"])
             if self.answer is not None:
                 folder.note(**ids_of(self.answer))
         except OSError as error:
@@ -131,7 +133,7 @@ class Courier:
         telling.on_deferred = lambda: store.before_next(telling.raise_deferred)
         limit = self._settings.spool_max_bytes if self._spool else None
         delivery = RunDelivery(store, folder, server, telling, owed_max_bytes=limit)
-        return Shipper(delivery, telling)
+        return Shipper(delivery, telling, beat_every_s=self._settings.heartbeat_interval_s)
 
     def give_up(self) -> None:
         """Let go of the server of a run that could not be opened."""

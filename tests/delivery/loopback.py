@@ -56,6 +56,8 @@ class Run:
     described: dict[str, dict[str, Any]] = field(default_factory=dict)
     entries: dict[str, list[Any]] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
+    beats: int = 0
+    reports: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Loopback(ThreadingHTTPServer):
@@ -71,6 +73,7 @@ class Loopback(ThreadingHTTPServer):
         self.token = TOKEN
         self.honours_keys = True
         self.takes_gzip = False
+        self.knows_signs = True
         self.distance_s = 0.0
         self.body_bytes = 0
         self.connections: list[socket.socket] = []
@@ -186,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             said |= {"accept-encoding": "gzip"} if server.takes_gzip else {}
             self.send(status, json.dumps(reply).encode(), said)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
 
     def next_fault(self, body: bytes) -> Fault | None:
         for fault in self.server.faults:
@@ -257,6 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
         what = [unquote(part) for part in match[2].split("/")]
         if self.command == "GET":
             return self.read(run, what)
+        if what in (["heartbeat"], ["report"]):
+            return self.note_sign(run, body)
         return self.append(run, what, json.loads(body))
 
     def read(self, run: Run, what: list[str]) -> tuple[int, Any]:
@@ -285,6 +290,15 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"count": len(records)}
         run.entries.setdefault(what[1], []).extend(records)
         return 200, {"count": len(records)}
+
+    def note_sign(self, run: Run, body: bytes) -> tuple[int, Any]:
+        if not self.server.knows_signs:
+            return 404, {"error": "no such route"}
+        if body:
+            run.reports.append(json.loads(body))
+        else:
+            run.beats += 1
+        return 200, {"status": run.statuses[-1]}
 
     def graphql(self, body: dict[str, Any]) -> Any:
         variables = body["variables"]

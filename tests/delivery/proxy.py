@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import threading
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ class _Passing(_Handler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         with server.lock:
             server.seen.append((self.command, self.path, self.headers.get("idempotency-key")))
-            fault = self.next_fault(body)
+            packed = self.headers.get("content-encoding") == "gzip"
+            fault = self.next_fault(gzip.decompress(body) if packed else body)
         if fault is None or fault.after:
             self.pass_on(body, fault)
         with server.arrived:
@@ -36,7 +38,7 @@ class _Passing(_Handler):
         if fault is not None:
             self.go_wrong(fault)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - names of the base class
 
     def pass_on(self, body: bytes, fault: Fault | None) -> None:
         """Ask the server; give its answer unless that is to be lost."""

@@ -26,11 +26,16 @@ ALLOWED = {
         "look_at_runs: (MLDashError, OSError)": "the error is what was found, and is printed",
         "look_at_server: MLDashError": "the error is what was found, and is printed",
     },
+    "_delivery/identity.py": {
+        "_is_another: (FileNotFoundError, NotADirectoryError, CorruptDataError)": "where no notes "
+        "can be read there is no original, and the folder was moved",
+    },
     "_delivery/prune.py": {
         "_remove_empty: OSError": "a folder with another run in it stays; other errors are raised",
     },
     "_delivery/run_delivery.py": {
         "_ends: (ValueError, KeyError, TypeError)": "a line that is no record ends no run",
+        "_is_at_home: RunCopiedError": "it becomes a verdict, which is told as any other",
     },
     "_delivery/sinks.py": {
         "_spliced: ValueError": "a line that we did not write is decoded and encoded instead",

@@ -32,6 +32,9 @@ CONNECT_TIMEOUT: Final = "ML_DASH_CONNECT_TIMEOUT"
 """How long the start of a run tries to reach its server, in seconds (default: 30)."""
 REQUEST_TIMEOUT: Final = "ML_DASH_REQUEST_TIMEOUT"
 """How long a connection of delivery may be silent, in seconds (default: 30)."""
+HEARTBEAT_INTERVAL: Final = "ML_DASH_HEARTBEAT_INTERVAL"
+"""After how many seconds without records a run tells its server that it lives; 0 never
+(default: 30)."""
 
 _TRUE = frozenset({"1", "true", "yes", "on", "y"})
 _FALSE = frozenset({"0", "false", "no", "off", "n", ""})
@@ -144,6 +147,7 @@ class DeliverySettings:
     connect_timeout_s: float = 30.0
     request_timeout_s: float = 30.0
     spool_max_bytes: int = 2 * 2**30
+    heartbeat_interval_s: float = 30.0
 
     @classmethod
     def from_env(cls) -> DeliverySettings:
@@ -157,6 +161,7 @@ class DeliverySettings:
             connect_timeout_s=read_float(CONNECT_TIMEOUT, cls.connect_timeout_s),
             request_timeout_s=read_float(REQUEST_TIMEOUT, cls.request_timeout_s, 0.001),
             spool_max_bytes=read_int(SPOOL_MAX_BYTES, cls.spool_max_bytes, 0),
+            heartbeat_interval_s=read_float(HEARTBEAT_INTERVAL, cls.heartbeat_interval_s),
         )
 
 

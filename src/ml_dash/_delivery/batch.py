@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 
 from ml_dash._delivery.cursors import Cursor, InFlight, digest
@@ -45,7 +46,9 @@ def cut(
     if not piece.lines:
         return replace(cursor, offset=piece.end), None
     last = cursor.number + len(piece.lines) - 1
-    key = f"{run_key}/{digest(cursor.name)}/{cursor.number}-{last}"
+    # Two copies of a run that go on by themselves have other records under the same numbers.
+    content = zlib.crc32(b"\n".join(piece.lines))
+    key = f"{run_key}/{digest(cursor.name)}/{cursor.number}-{last}/{content:08x}"
     named = InFlight(piece.last_end, len(piece.lines), key, dict(source.facts()))
     return replace(cursor, in_flight=named), _batch(piece, cursor, named)
 

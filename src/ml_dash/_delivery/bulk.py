@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from ml_dash._delivery.identity import renew
 from ml_dash._delivery.prune import is_written, prune
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.run_delivery import RunDelivery, Told
+from ml_dash._delivery.signs import Signs
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.status import owner_of
 from ml_dash._delivery.target import TargetFolder
@@ -85,6 +87,7 @@ def opened(
             context={"path": str(run)}, kept="the folder is untouched",
             hint="Restore experiment.json in it",
         )  # fmt: skip
+    renew(folder, prefix)
     server = Server(folder.target.url, owner_of(prefix), timeout_s, api_key)
     delivery = RunDelivery(store, folder, server, told)
     try:
@@ -132,6 +135,7 @@ def sync(
         if not is_written(run):  # a line that is being written is not cut off
             damaged += tuple(torn_lines(run))
         _drain(delivery, patience_s, stop or threading.Event())
+        Signs(delivery).tell()
         report = delivery.report()
         seen(report)
         done = report.is_complete and folder.target.spool and prune(delivery.store, delivery.prefix)
@@ -155,8 +159,6 @@ def _drain(delivery: RunDelivery, patience_s: float, stop: threading.Event) -> N
 
 
 def _outcome(report: DeliveryReport) -> Outcome:
-    if report.halted:
-        return Outcome.HALTED
     if report.pending:
-        return Outcome.OWED
+        return Outcome.HALTED if report.halted else Outcome.OWED
     return Outcome.REJECTED if report.rejected else Outcome.DELIVERED

@@ -17,6 +17,7 @@ from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.rejected import Rejected
 from ml_dash._delivery.run_delivery import RunDelivery
+from ml_dash._delivery.signs import Signs
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verdicts import Done, Reject
 from ml_dash._record import codec
@@ -42,6 +43,8 @@ def retry(run: Path, folder: TargetFolder) -> tuple[int, int]:
         left = [entry for entry in entries if not _is_taken(delivery, entry)]
         if len(left) < len(entries):
             _keep(folder, entries, left, discarded=False)
+            delivery.reload()
+            Signs(delivery).tell()
     return len(entries) - len(left), len(left)
 
 
@@ -71,7 +74,7 @@ def discard(folder: TargetFolder) -> Path:
     if not lease.take():
         raise _busy(folder.path)
     try:
-        rejected = Rejected(folder.path)
+        rejected = Rejected(folder.notes)
         entries = list(rejected.entries())
         kept = rejected.path.with_name(f"discarded-{file_stamp()}.jsonl")
         os.rename(rejected.path, kept)
@@ -83,7 +86,7 @@ def discard(folder: TargetFolder) -> Path:
 
 def _keep(folder: TargetFolder, before: list[Any], left: list[Any], *, discarded: bool) -> None:
     lines = [codec.encode(entry) + b"\n" for entry in left]
-    fsio.write_atomic(Rejected(folder.path).path, b"".join(lines))
+    fsio.write_atomic(Rejected(folder.notes).path, b"".join(lines))
     _recount(folder, before, left, discarded=discarded)
 
 

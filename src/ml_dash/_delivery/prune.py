@@ -20,7 +20,10 @@ _OF_RUN = (
     layout.DOCUMENT, layout.PARAMETERS, layout.LOGS, layout.LOG_COUNTER,
     f"{layout.FILES}/{SNAPSHOT}", layout.WRITERS, layout.JOURNAL,
 )  # fmt: skip
-_OF_DELIVERY = ("*/target.json", "*/lock", "*/uploaded.jsonl", "*/cursors/*.json")
+_OF_DELIVERY = (
+    "*/target*.json", "*/lock", "*/uploaded.jsonl", "*/cursors/*.json", "*/*/uploaded.jsonl",
+    "*/*/cursors/*.json",
+)  # fmt: skip
 
 
 def is_written(run: Path) -> bool:

@@ -15,6 +15,7 @@ from ml_dash._base.settings import SPOOL_MAX_BYTES
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.cursors import CursorFile
+from ml_dash._delivery.identity import settle_place
 from ml_dash._delivery.lane import Lane, State
 from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Sink
@@ -31,7 +32,7 @@ from ml_dash._delivery.verdicts import Done, Halt, Reject, Verdict
 from ml_dash._record import codec
 from ml_dash._store.layout import JOURNAL, LOGS
 from ml_dash._store.run_store import RunStore
-from ml_dash.exceptions import AuthenticationError, MLDashError
+from ml_dash.exceptions import AuthenticationError, MLDashError, RunCopiedError
 
 _log = logging.getLogger("ml_dash.delivery")
 _LOOK_FOR_TOKEN_EVERY_S = 30.0
@@ -67,13 +68,13 @@ class RunDelivery:
         self.folder = folder
         self.server = server
         self.lease = Lease(folder.path / "lock")
-        self.rejected = Rejected(folder.path)
+        self.rejected = Rejected(folder.notes)
         self.halted: MLDashError | None = None
         self._told = told
         self._backoff = backoff or backoffs.USUAL
         self._owed_max_bytes = owed_max_bytes
         self._clock = clock
-        self._uploaded = Uploaded(folder.path / "uploaded.jsonl")
+        self._uploaded = Uploaded(folder.notes / "uploaded.jsonl")
         self._run_sink = RunSink(server, folder)
         self._look_again_s = 0.0
         self._ending = ((-1, -1), False)
@@ -121,12 +122,23 @@ class RunDelivery:
         self._watch_room()
         if self.halted is not None and not self._may_go_on():
             return False
+        if not self._is_at_home():
+            return False
         self._lanes.merge_tracks(now=merge)
         self._lanes.find()
         if not self._opened():
             return False
         moved = self._send_all(stop)
         return self._send_end() or moved
+
+    def _is_at_home(self) -> bool:
+        """Tell whether this folder is where the run is delivered from, and no copy of it."""
+        try:
+            settle_place(self.folder)
+        except RunCopiedError as error:
+            self._note(self._run_lane, Halt(error))
+            return False
+        return True
 
     def _watch_room(self) -> None:
         """Have the store refuse records while too much waits, and take them again after."""
@@ -155,6 +167,11 @@ class RunDelivery:
     def is_open(self) -> bool:
         """Whether the server has the run."""
         return bool(self._run_id())
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether something waits for the server, or for a person, to recover."""
+        return self.halted is not None or self.next_try_s < math.inf
 
     def _may_go_on(self) -> bool:
         """Tell whether there is another token than the one that was refused; now and then."""
@@ -347,5 +364,5 @@ class RunDelivery:
         Raises:
             OSError: the notes cannot be read.
         """
-        discarded = sorted(self.folder.path.glob("discarded-*.jsonl"))
+        discarded = sorted(self.folder.notes.glob("discarded-*.jsonl"))
         return [*self.rejected.entries(), *(e for path in discarded for e in entries_of(path))]

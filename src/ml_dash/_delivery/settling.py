@@ -37,9 +37,10 @@ def settle(
     """
     folder = folder_of(store.folder, server.url)
     unpark(folder)
-    folder.make(server.url, spool=False)
+    prefix = str((store.document.read() or {}).get("prefix") or "")
+    folder.make(server.url, spool=False, run_prefix=prefix)
     folder.note(run_id=run_id, project_id=project_id)
-    _note_files(folder.path / "uploaded.jsonl", file_ids)
+    _note_files(folder.notes / "uploaded.jsonl", file_ids)
     delivery = RunDelivery(store, folder, server)
     try:
         delivery.find()

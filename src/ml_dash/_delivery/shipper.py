@@ -11,6 +11,7 @@ from ml_dash._base.fork import reset_in_child
 from ml_dash._base.policy import failure_of
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.run_delivery import RunDelivery
+from ml_dash._delivery.signs import Signs
 from ml_dash._delivery.telling import Telling
 
 POLL_S = 1.0
@@ -27,13 +28,19 @@ class Shipper:
         delivery: The run's delivery.
         telling: Decides what becomes of what goes wrong.
         poll_s: How often the streams are looked at, in seconds; see POLL_S.
+        beat_every_s: How long the server may hear nothing of the run, in seconds; 0 for ever.
     """
 
     def __init__(
-        self, delivery: RunDelivery, telling: Telling, poll_s: float | None = None
+        self,
+        delivery: RunDelivery,
+        telling: Telling,
+        poll_s: float | None = None,
+        beat_every_s: float = 0.0,
     ) -> None:
         self.delivery = delivery
         self.telling = telling
+        self._signs = Signs(delivery, beat_every_s)
         self.crashes = 0
         self._poll_s = POLL_S if poll_s is None else poll_s
         self._thread: threading.Thread | None = None
@@ -81,7 +88,11 @@ class Shipper:
                 self.telling.crashed(error, self.crashes)
             self._wake.wait(self._rest_s())
             self._wake.clear()
-        self.delivery.close()
+        try:
+            if self.delivery.lease.is_held:
+                self._signs.tell()
+        finally:
+            self.delivery.close()
 
     def _round(self) -> None:
         asked = self._asked
@@ -90,11 +101,12 @@ class Shipper:
                 return
             if asked > self._served:
                 self.delivery.resume()
-            self.delivery.step(merge=asked > self._served, stop=self._stop.is_set)
+            moved = self.delivery.step(merge=asked > self._served, stop=self._stop.is_set)
         finally:
             with self._round_over:
                 self._served = asked
                 self._round_over.notify_all()
+        self._signs.give(moved)
 
     def _rest_s(self) -> float:
         if self._crashes_in_row:

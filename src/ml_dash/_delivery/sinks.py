@@ -25,6 +25,7 @@ from ml_dash._remote.records import (
     stored_points,
 )
 from ml_dash._remote.retry import RetryPolicy
+from ml_dash._remote.signs import SignCalls
 from ml_dash._remote.tracks import TrackCalls, track_entries
 from ml_dash._remote.transport import Transport
 from ml_dash.exceptions import CorruptDataError, MLDashError
@@ -56,7 +57,7 @@ class NotedCredentials(Credentials):
         return self.last
 
 
-class Server(FileCalls, RecordCalls, TrackCalls):
+class Server(FileCalls, RecordCalls, TrackCalls, SignCalls):
     """A client that tries each request once: who is to wait, and how long, is for the lanes to say.
 
     Args:

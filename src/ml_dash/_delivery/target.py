@@ -32,6 +32,9 @@ class Target:
         created_at: When delivery to this server was asked for first.
         run_id: The run's id on the server; empty until it is known.
         project_id: Its project's id there; empty until it is known.
+        run_prefix: The run's own prefix when these notes were begun.
+        home: Where the run's folder was then, or was moved to since.
+        notes: Folder of the other notes, below this one; empty for this one itself.
     """
 
     url: str
@@ -42,6 +45,9 @@ class Target:
     skip: tuple[str, ...] = ()
     run_id: str = ""
     project_id: str = ""
+    run_prefix: str = ""
+    home: str = ""
+    notes: str = ""
 
 
 class TargetFolder:
@@ -56,9 +62,19 @@ class TargetFolder:
         self._target: Target | None = None
 
     @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return self.path.parents[len(Path(DELIVERY).parts)]
+
+    @property
+    def notes(self) -> Path:
+        """Folder of what is noted of the records: cursors, what was refused, what is uploaded."""
+        return self.path / self.target.notes
+
+    @property
     def cursors(self) -> Path:
         """Folder of the cursors."""
-        return self.path / "cursors"
+        return self.notes / "cursors"
 
     @property
     def target(self) -> Target:
@@ -78,7 +94,9 @@ class TargetFolder:
         """Whether delivery to this server was asked for before."""
         return (self.path / _TARGET).exists()
 
-    def make(self, url: str, *, spool: bool, prefix: str = "") -> Target:
+    def make(
+        self, url: str, *, spool: bool, prefix: str = "", run_prefix: str = ""
+    ) -> Target:
         """Note where the run is delivered to; what is noted already is kept, but for ``skip``.
 
         Who asks for delivery asks for all of it: kinds that an upload has left out are owed again.
@@ -89,10 +107,36 @@ class TargetFolder:
         """
         if not self.is_made:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._save(Target(url, unique_id(), spool, stamp(), prefix))
+            home, named = os.path.realpath(self.run), run_prefix.strip("/")
+            made = Target(url, unique_id(), spool, stamp(), prefix, run_prefix=named, home=home)
+            self._save(made)
         elif self.target.skip:
             self.note(skip=())
         return self.target
+
+    def turn_to(self, run_prefix: str) -> None:
+        """Note that the run has another prefix: another run on the server, with its own notes.
+
+        Those of the run before are kept, and gone on with when it is turned to again.
+
+        Raises:
+            CorruptDataError: notes are damaged.
+            OSError: they cannot be read or written.
+        """
+        before = self.target
+        _write(self._parked(before.run_prefix), before)
+        parked = self._parked(run_prefix)
+        if parked.exists():
+            self._save(_parsed(parked, parked.read_bytes()))
+            return
+        key, home = unique_id(), os.path.realpath(self.run)
+        made = Target(before.url, key, before.spool, stamp(), run_prefix=run_prefix, home=home,
+                      notes=f"of-{key}")  # fmt: skip
+        (self.path / made.notes).mkdir()
+        self._save(made)
+
+    def _parked(self, run_prefix: str) -> Path:
+        return self.path / f"target-of-{digest(run_prefix)}.json"
 
     def note(self, **changes: Any) -> None:
         """Change the note.
@@ -117,7 +161,7 @@ class TargetFolder:
         self._target = None
 
     def _save(self, target: Target) -> None:
-        fsio.write_atomic(self.path / _TARGET, json.dumps(asdict(target), indent=2).encode())
+        _write(self.path / _TARGET, target)
         self._target = target
 
 
@@ -146,6 +190,10 @@ def runs_below(root: Path) -> Iterator[Path]:
             yield path
         # A run's own folders hold no other runs, except where a prefix lies below another.
         names[:] = [name for name in names if name != ".ml-dash"]
+
+
+def _write(path: Path, target: Target) -> None:
+    fsio.write_atomic(path, json.dumps(asdict(target), indent=2).encode())
 
 
 def _parsed(path: Path, data: bytes) -> Target:

@@ -29,7 +29,7 @@ def command() -> None:
 
 def _found(roots: tuple[Path, ...]) -> Iterator[tuple[Path, TargetFolder, dict[str, Any]]]:
     for run, folder in owing(roots):
-        for entry in Rejected(folder.path).entries():
+        for entry in Rejected(folder.notes).entries():
             yield run, folder, entry
 
 
@@ -88,7 +88,7 @@ def again(roots: tuple[Path, ...]) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(roots: tuple[Path, ...], yes: bool) -> None:
     """List the refused records no more; they stay in their run's streams."""
-    runs = [(run, folder) for run, folder in owing(roots) if any(Rejected(folder.path).entries())]
+    runs = [(run, folder) for run, folder in owing(roots) if any(Rejected(folder.notes).entries())]
     for run, folder in runs:
         if yes or click.confirm(f"List the refused records of {run} no more?"):
             kept = discard(folder)

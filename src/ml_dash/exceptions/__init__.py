@@ -17,6 +17,7 @@ escape, that builtin as well, so that ``except`` clauses written for 0.6 go on c
     |   |-- NotOpenError [StateError]
     |   |   `-- ClosedExperimentError
     |   |-- RunOpenError [StateError]
+    |   |-- RunCopiedError [StateError]
     |   |-- WriteProtectedError [StateError]
     |   |-- CorruptDataError [StoreError] (json.JSONDecodeError)
     |   |   `-- ChecksumMismatchError
@@ -103,6 +104,7 @@ from ml_dash.exceptions.local import (
     NotFoundError,
     NotOpenError,
     PrefixError,
+    RunCopiedError,
     RunOpenError,
     SerializationError,
     ShutdownIncompleteError,
@@ -194,6 +196,7 @@ __all__ = [
     "RemoteNotFoundError",
     "RemoteRejectedError",
     "RequestTimeoutError",
+    "RunCopiedError",
     "RunOpenError",
     "SerializationError",
     "ServerError",

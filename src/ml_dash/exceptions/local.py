@@ -131,6 +131,17 @@ class RunOpenError(CriticalError, StateError):
     code = "run-open"
 
 
+class RunCopiedError(CriticalError, StateError):
+    """The run's folder is a copy, and the original is delivered to the server.
+
+    Kept: all records, in both folders; nothing is sent from the copy.
+    Remedy: deliver the original, or move it away; or open the copy under another prefix.
+    Says: runs/copy/one is a copy of runs/one.
+    """
+
+    code = "run-copied"
+
+
 class WriteProtectedError(CriticalError, StateError):
     """The run is write-protected.
 

@@ -78,7 +78,9 @@ def upload(
     if made:
         # Its own prefix is not noted: the document says it, and may come to say another.
         own = target or run.document.get("prefix") is None
-        folder.make(url, spool=False, prefix=place if own else "")
+        folder.make(
+            url, spool=False, prefix=place if own else "", run_prefix="" if own else place
+        )
     if folder.target.skip != tuple(skip):
         folder.note(skip=tuple(skip))
     if not folder.target.run_id and not append:
