@@ -118,11 +118,15 @@ def test_poison(real: RunningServer, proxy: Proxy, tmp_path: Path) -> None:
     exp = Experiment("alice/vision/poison", dash_url=proxy.url, dash_root=tmp_path, echo=False,
                      error_mode="permissive")  # fmt: skip
     proxy.fail(part="/logs", status=422, when=b"poison", times=1000)
-    exp.run.start()
-    with pytest.warns(DataLossWarning, match="422"):
+
+    def say() -> None:
         for number in range(1000):
             exp.log("poison" if number == 700 else f"line {number}")
         exp.flush()
+
+    exp.run.start()
+    with pytest.warns(DataLossWarning, match="422"):
+        say()
     exp.run.complete()
     with opened(exp.folder, folder_of(exp.folder, proxy.url)) as delivery:
         (row,) = (row for row in verify(delivery) if row.stream == "logs")

@@ -33,8 +33,8 @@ def point(store: RunStore, count: int, name: str | None = "train", start: int = 
 
 def drain(delivery: RunDelivery) -> None:
     """Send until nothing moves."""
-    while delivery.step(merge=True):
-        pass
+    while delivery.step(merge=True) or delivery.sends_files:
+        delivery.wait_for_files(10.0)
 
 
 def messages(server: Loopback) -> list[str]:

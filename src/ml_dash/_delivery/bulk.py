@@ -25,6 +25,7 @@ from ml_dash.exceptions import CorruptDataError, MLDashError
 
 Seen = Callable[[DeliveryReport], object]
 _SHORTEST_REST_S = 0.05
+_LOOK_EVERY_S = 1.0
 
 
 class Outcome(Enum):
@@ -147,6 +148,10 @@ def _drain(delivery: RunDelivery, patience_s: float, stop: threading.Event) -> N
     moved_s = time.monotonic()
     while not stop.is_set():
         if delivery.step(merge=True, stop=stop.is_set):
+            moved_s = time.monotonic()
+            continue
+        if delivery.sends_files:
+            delivery.wait_for_files(_LOOK_EVERY_S)
             moved_s = time.monotonic()
             continue
         if delivery.halted is not None:

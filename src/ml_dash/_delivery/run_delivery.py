@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import math
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from ml_dash._base.settings import SPOOL_MAX_BYTES
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery.backoff import Backoff
+from ml_dash._delivery.beside import Beside
 from ml_dash._delivery.cursors import CursorFile
 from ml_dash._delivery.identity import settle_place
 from ml_dash._delivery.lane import Lane, State
@@ -36,6 +38,7 @@ from ml_dash.exceptions import AuthenticationError, MLDashError, RunCopiedError
 
 _log = logging.getLogger("ml_dash.delivery")
 _LOOK_FOR_TOKEN_EVERY_S = 30.0
+_LAST_WORDS_S = 1.0
 
 Told = Callable[[str, Verdict], None]
 
@@ -51,6 +54,10 @@ class RunDelivery:
         backoff: How long to wait after failures.
         owed_max_bytes: How much of the run may wait; the store refuses more until there is room.
         clock: Seconds, rising.
+
+    Attributes:
+        halted: Why nothing is sent until somebody acts.
+        wake: Called when files that were on their way have arrived, or cannot now.
     """
 
     def __init__(
@@ -70,6 +77,7 @@ class RunDelivery:
         self.lease = Lease(folder.path / "lock")
         self.rejected = Rejected(folder.notes)
         self.halted: MLDashError | None = None
+        self.wake: Callable[[], object] = lambda: None
         self._told = told
         self._backoff = backoff or backoffs.USUAL
         self._owed_max_bytes = owed_max_bytes
@@ -79,6 +87,8 @@ class RunDelivery:
         self._look_again_s = 0.0
         self._ending = ((-1, -1), False)
         self._lag_since_s: float | None = None
+        self._is_closing = False
+        self._close_lock = threading.Lock()
         journal = store.folder / JOURNAL
         self._run_source = JournalSource(journal, "run", "run")
         ids = self._run_id
@@ -89,9 +99,14 @@ class RunDelivery:
         self._run_lane = add(self._run_source, self._run_sink)
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
         add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
-        add(
-            JournalSource(journal, "files", "file"),
-            FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded),
+        self._files = Beside(
+            add(
+                JournalSource(journal, "files", "file"),
+                FileSink(
+                    server, ids, lambda: folder.target.project_id, store.files, self._uploaded
+                ),
+            ),
+            self._files_paused,
         )
 
     def _run_id(self) -> str:
@@ -119,6 +134,7 @@ class RunDelivery:
             CorruptDataError: what the run's folder says about itself is damaged.
             OSError: the run's folder cannot be read.
         """
+        self._is_closing = False
         self._watch_room()
         if self.halted is not None and not self._may_go_on():
             return False
@@ -197,10 +213,26 @@ class RunDelivery:
 
     def _send_all(self, stop: Callable[[], bool]) -> bool:
         """Send from each stream in turn until none has anything that can be sent now."""
-        sending = Sending(self._lanes, self._run_lane, self.server, self._run_id(), stop)
+        files = self._files.lane
+        if files in list(self._lanes):
+            self._files.start()
+        left_out = (self._run_lane, files)
+        sending = Sending(self._lanes, left_out, self.server, self._run_id(), stop)
         for lane, verdict in sending.verdicts():
             self._note(lane, verdict)
-        return sending.moved
+        sent = self._files.verdicts()
+        for verdict in sent:
+            self._note(files, verdict)
+        return sending.moved or any(isinstance(each, (Done, Reject)) for each in sent)
+
+    @property
+    def sends_files(self) -> bool:
+        """Whether files are on their way beside the rest, or what became of them is not noted."""
+        return self._files.is_busy
+
+    def wait_for_files(self, timeout_s: float) -> None:
+        """Wait until no file is on its way, in seconds at most."""
+        self._files.wait(timeout_s)
 
     def _send_end(self) -> bool:
         """Send the run's state: a start at once, an end when all else is dealt with."""
@@ -304,6 +336,7 @@ class RunDelivery:
 
     def reset_after_fork(self) -> None:
         """Start afresh in a forked child."""
+        self._close_lock = threading.Lock()
         for lane in self._lanes:
             lane.reset_after_fork()
         self.folder.reload()
@@ -336,11 +369,28 @@ class RunDelivery:
         return not lane.source.read(offset, size, 1, 1).lines
 
     def close(self) -> None:
-        """Give the lease, the connections and the descriptors back."""
-        self.lease.give_back()
-        self.server.close()
-        self.rejected.close()
-        self._uploaded.close()
+        """Give the lease, the connections and the descriptors back.
+
+        A file that is on its way keeps them until its request ends: what is learned then must not
+        be noted after somebody else has gone on.
+        """
+        self._files.stop()
+        self._is_closing = True
+        if self._files.wait(_LAST_WORDS_S):
+            self._close_now()
+
+    def _files_paused(self) -> None:
+        if self._is_closing:
+            self._close_now()
+        else:
+            self.wake()
+
+    def _close_now(self) -> None:
+        with self._close_lock:
+            self.lease.give_back()
+            self.server.close()
+            self.rejected.close()
+            self._uploaded.close()
 
     def find(self) -> None:
         """Take up streams that were begun since the last look.

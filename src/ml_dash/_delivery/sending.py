@@ -6,7 +6,7 @@ would be paid as often.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ml_dash._delivery.lane import Lane, State
@@ -36,7 +36,7 @@ class Sending:
 
     Args:
         lanes: The streams.
-        last: The one that is not sent from yet.
+        left_out: Those that are not sent from here.
         server: Where they go.
         run_id: The run's id there.
         stop: Tells that no further batch is to be begun.
@@ -45,13 +45,13 @@ class Sending:
     def __init__(
         self,
         lanes: Iterable[Lane],
-        last: Lane,
+        left_out: Collection[Lane],
         server: Server,
         run_id: str,
         stop: Callable[[], bool],
     ) -> None:
         self._lanes = list(lanes)
-        self._last = last
+        self._left_out = left_out
         self._server = server
         self._run_id = run_id
         self._stop = stop
@@ -60,7 +60,7 @@ class Sending:
 
     def verdicts(self) -> Iterator[Told]:
         """Send, and yield what became of it; ends early where all streams meet the same failure."""
-        busy = [lane for lane in self._lanes if lane is not self._last]
+        busy = [lane for lane in self._lanes if lane not in self._left_out]
         while busy and not self._stop():
             still = []
             for lane, verdict in self._round(busy):

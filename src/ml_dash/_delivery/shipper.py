@@ -39,6 +39,7 @@ class Shipper:
         beat_every_s: float = 0.0,
     ) -> None:
         self.delivery = delivery
+        delivery.wake = self.wake
         self.telling = telling
         self._signs = Signs(delivery, beat_every_s)
         self.crashes = 0

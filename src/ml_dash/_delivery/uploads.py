@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.sinks import RunId, Server, events
@@ -15,6 +16,7 @@ from ml_dash._store.stream import Stream
 from ml_dash.exceptions import RemoteNotFoundError
 
 Record = dict[str, Any]
+_AT_A_TIME: Final = 4
 
 
 class Uploaded:
@@ -65,7 +67,7 @@ class Uploaded:
 class FileSink:
     """Takes what happens to files: stored, replaced, described anew, deleted."""
 
-    max_records = 1
+    max_records = 16
     doubles = False
 
     def __init__(
@@ -85,12 +87,30 @@ class FileSink:
         """Return None: it goes by itself."""
 
     def _tell_all(self, happened: list[Record]) -> None:
+        sent = self._upload_together(happened)
         for event in happened:
-            self._tell(event)
+            self._tell(event, sent)
 
-    def _tell(self, event: Record) -> None:
+    def _upload_together(self, happened: list[Record]) -> set[str]:
+        """Send the bytes of several new files at a time, and return their ids.
+
+        Of files of the same name the first only: the others replace it, each at its turn.
+        """
+        new: dict[tuple[str, str], Record] = {}
+        for event in happened:
+            record = event.get("record")
+            if record and not record.get("deletedAt") and self._done.node(record["id"]) is None:
+                new.setdefault((record["path"], record["filename"]), record)
+        if len(new) < 2:
+            return set()
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            for done in [pool.submit(self._upload, record) for record in new.values()]:
+                done.result()
+        return {record["id"] for record in new.values()}
+
+    def _tell(self, event: Record, sent: set[str]) -> None:
         record = event.get("record")
-        if record is not None:
+        if record is not None and record["id"] not in sent:
             self._tell_record(record)
         if "removed" in event:
             self._forget(event["removed"], record)

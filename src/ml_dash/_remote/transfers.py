@@ -89,10 +89,10 @@ def upload(
             return {"data": fields, "files": {"file": (fields["name"], opened, content_type)}}
 
         # The server knows a repeated upload by the key; a conflict means that another process
-        # was making the same node.
+        # was making the same node. Whether appends are known by theirs says nothing of this one.
         return transport.request(
-            "POST", path, body, idempotency_key=f"file-{unique_id()}", also_retry=(409,),
-            patience_s=size / _BYTES_PER_S,
+            "POST", path, body, headers={"idempotency-key": f"file-{unique_id()}"}, idempotent=True,
+            also_retry=(409,), patience_s=size / _BYTES_PER_S,
         )  # fmt: skip
 
 
