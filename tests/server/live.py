@@ -5,17 +5,20 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import uvicorn
+from sqlalchemy import Connection, Table, select
 
 from ml_dash.server.auth import tokens, users
+from ml_dash.server.database import Database
 from ml_dash.server.ids import Ids
-from ml_dash.server.launch import opened
 from ml_dash.server.settings import ServerSettings
+from ml_dash.server.tables import metadata
+from ml_dash.server.web import protocol
 from ml_dash.server.web.app import create_app
 
 
@@ -34,26 +37,27 @@ class Live:
 
     def token(self, user: str, role: str = "admin", *, admin: bool = False, **how: Any) -> str:
         """Make a user, and return a token of it."""
-        database = opened(self.settings)
-        ids = Ids(database)
-        with database.write() as connection:
+        with self.writing() as (connection, ids):
             row = users.ensure_user(connection, ids, user)
             if admin:
                 users.make_admin(connection, row.id)
-            made = tokens.make(connection, ids, row.id, "test", role=role, **how)
-        database.close()
-        return made.text
+            return tokens.make(connection, ids, row.id, "test", role=role, **how).text
 
     def member(self, namespace: str, user: str, role: str) -> None:
         """Let a user be a member of a namespace."""
-        database = opened(self.settings)
-        ids = Ids(database)
-        with database.write() as connection:
+        with self.writing() as (connection, ids):
             row = users.ensure_user(connection, ids, user)
             users.add_member(
                 connection, users.ensure_namespace(connection, ids, namespace), row.id, role
             )
-        database.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Connection, Ids]]:
+        """Open a write transaction behind the server's back, and what gives out ids."""
+        with closing(Database(self.settings.database_url)) as database:
+            ids = Ids(database)
+            with database.write() as connection:
+                yield connection, ids
 
     def client(self, token: str | None) -> httpx.Client:
         """Return an HTTP client that sends a token."""
@@ -66,10 +70,36 @@ class Live:
         """Return an HTTP client of a user."""
         return self.client(self.token(user, role))
 
+    def stored(self) -> dict[str, Any]:
+        """Return all that is stored: every row of every table, and every file of bytes."""
+        database = Database(self.settings.database_url)
+        with closing(database), database.read() as connection:
+            found: dict[str, Any] = {
+                table.name: sorted(map(repr, connection.execute(_rows(table))))
+                for table in metadata.sorted_tables
+            }
+        folders = (self.settings.data / name for name in ("files", "incoming"))
+        files = (each for folder in folders for each in folder.rglob("*") if each.is_file())
+        return {**found, "bytes": sorted((str(each), each.stat().st_size) for each in files)}
+
+    @contextmanager
+    def nothing_stored(self) -> Iterator[None]:
+        """Check that the block leaves all that is stored as it is."""
+        before = self.stored()
+        yield
+        after = self.stored()
+        changed = {name: after[name] for name in after if after[name] != before[name]}
+        assert changed == {}
+
     def close(self) -> None:
         """Close the clients."""
         for client in self._clients:
             client.close()
+
+
+def _rows(table: Table) -> Any:
+    """Return the statement for the rows of a table, without what reading changes."""
+    return select(*(each for each in table.columns if each.name != "last_used_ms"))
 
 
 @contextmanager
@@ -79,7 +109,7 @@ def running(settings: ServerSettings) -> Iterator[Live]:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    config = uvicorn.Config(create_app(settings), log_config=None, timeout_keep_alive=75)
+    config = uvicorn.Config(create_app(settings), **protocol.OPTIONS)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

@@ -76,6 +76,13 @@ class MethodError(RefusedError):
     status = 405
 
 
+class SilentError(RefusedError):
+    """Its sender has fallen silent in the middle of it."""
+
+    code = "request-timeout"
+    status = 408
+
+
 class TakenError(RefusedError):
     """The name is taken."""
 

@@ -21,9 +21,7 @@ from ml_dash.server.logs import configure
 from ml_dash.server.migrate import migrate
 from ml_dash.server.settings import ServerSettings
 from ml_dash.server.tables import api_tokens
-
-KEEP_ALIVE_S = 75
-"""Longer than any client keeps a connection that it does not use, and than most proxies do."""
+from ml_dash.server.web import protocol
 
 GRACE_S = 30
 """How long requests may take to end when the server is told to."""
@@ -71,9 +69,8 @@ def serve(settings: ServerSettings, say: Say) -> None:
     # The processes of the server, and this one when it is the only one, read these.
     os.environ.update(settings.as_env())
     config = uvicorn.Config(
-        _APP, factory=True, workers=settings.workers, timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S, log_config=None, access_log=False, server_header=False,
-        proxy_headers=True, h11_max_incomplete_event_size=64 << 10,
+        _APP, factory=True, workers=settings.workers, timeout_graceful_shutdown=GRACE_S,
+        proxy_headers=True, **protocol.OPTIONS,
     )  # fmt: skip
     if settings.workers > 1:
         from uvicorn.supervisors import Multiprocess

@@ -8,6 +8,7 @@ from typing import Any
 from ml_dash.server.errors import TooLargeError, UnfitError
 
 LONGEST_NAME = 500
+LONGEST_LABEL = 200
 LONGEST_TEXT = 100_000
 MOST_TAGS = 1000
 _CONTROL = r"\x00-\x1f\x7f-\x9f"

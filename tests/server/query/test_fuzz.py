@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis_graphql import queries
 from sqlalchemy import select
 
-from ml_dash.server.launch import opened
 from ml_dash.server.query.schema import SCHEMA
 from ml_dash.server.settings import ServerSettings
 from ml_dash.server.tables import experiments, projects
@@ -193,15 +192,13 @@ def test_clients_may_ask_for_the_schema(alice: httpx.Client) -> None:
 
 def test_what_an_answer_costs_is_bounded(live: Live, alice: httpx.Client) -> None:
     """By its fields times the things they are asked of; few fields of them are fine."""
-    database = opened(live.settings)
-    with database.write() as connection:
+    with live.writing() as (connection, _):
         row = dict(connection.execute(select(experiments)).first()._mapping)
         ids = range(1_000_000, 1_005_500)
         connection.execute(experiments.insert(), [{**row, "id": n, "node_id": n} for n in ids])
         slug = connection.execute(
             select(projects.c.slug).where(projects.c.id == row["project_id"])
         ).scalar_one()
-    database.close()
     page = f'experimentsPaginated(projectSlug:"{slug}",limit:5500,offset:0)'
     many = "{experiments{" + " ".join(f"a{n}:name" for n in range(390)) + "}}"
     found = ask(alice, {"query": f"{{{page}{many}}}"})

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from ml_dash._record import codec
-from ml_dash.server.launch import opened
 from ml_dash.server.tables import experiments
 from tests.server.live import Live, experiment_of
 
@@ -190,10 +189,8 @@ def test_a_dead_run_is_told_from_a_quiet_one(live_on_both: Live) -> None:
         return str(client.get(run).json()["lastSeenAt"])
 
     def long_ago() -> str:
-        database = opened(live_on_both.settings)
-        with database.write() as connection:
+        with live_on_both.writing() as (connection, _):
             connection.execute(experiments.update().values(last_seen_ms=1))
-        database.close()
         return "1970-01-01T00:00:00.001Z"
 
     assert long_ago() == seen()

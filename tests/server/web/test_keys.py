@@ -8,7 +8,6 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from ml_dash.server.launch import opened
 from ml_dash.server.parts import Parts
 from ml_dash.server.records import keys
 from ml_dash.server.tables import applied
@@ -33,11 +32,9 @@ def send(client: httpx.Client, run: str, key: str, message: str = "m") -> httpx.
 
 def age(live: Live, days: float) -> None:
     """Let all that was answered have been answered some days earlier."""
-    database = opened(live.settings)
     earlier = applied.c.applied_ms - int(days * keys.A_DAY_MS)
-    with database.write() as connection:
+    with live.writing() as (connection, _):
         connection.execute(update(applied).values(applied_ms=earlier))
-    database.close()
 
 
 def kept(parts: Parts) -> int:

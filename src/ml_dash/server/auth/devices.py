@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from ml_dash.server.auth import tokens
 from ml_dash.server.auth.access import Caller
-from ml_dash.server.errors import ForbiddenError, MissingError
+from ml_dash.server.errors import ForbiddenError, MissingError, TooManyError
 from ml_dash.server.ids import now_ms
 from ml_dash.server.tables import device_logins
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LIFE_S: Final = 600
 POLL_S: Final = 5
+MOST_WAITING: Final = 10_000
 _EXCHANGE_S: Final = 300
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ23456789"  # none that are taken for another
 
@@ -42,22 +43,36 @@ class Devices:
         self._parts = parts
 
     def start(self, client_id: str, secret: str) -> str:
-        """Begin a login and return its code; one of the same device that was begun ends."""
+        """Begin a login and return its code; one of the same device that was begun ends.
+
+        Raises:
+            TooManyError: too many wait already.
+        """
         code = "".join(secrets.choice(_LETTERS) for _ in range(8))
         now = now_ms()
         with self._parts.database.write() as connection:
             connection.execute(
                 delete(device_logins).where(
                     (device_logins.c.secret_digest == tokens.digest(secret))
-                    | (device_logins.c.expires_ms < now - tokens.A_DAY_MS)
+                    | (device_logins.c.expires_ms < now)
                 )
             )
+            self._check_room(connection)
             row = {
                 "user_code": code, "secret_digest": tokens.digest(secret), "client_id": client_id,
                 "state": States.PENDING, "created_ms": now, "expires_ms": now + LIFE_S * 1000,
             }  # fmt: skip
             connection.execute(device_logins.insert().values(**row))
         return f"{code[:4]}-{code[4:]}"
+
+    def _check_room(self, connection: Connection) -> None:
+        """Bound what those can store whom nobody knows."""
+        count = select(func.count()).select_from(device_logins)
+        if connection.execute(count).scalar_one() >= MOST_WAITING:
+            raise TooManyError(
+                f"{MOST_WAITING} logins wait to be confirmed", hint="Try again in some minutes",
+                headers={"retry-after": str(LIFE_S // 10)},
+            )  # fmt: skip
 
     def settle(self, code: str, caller: Caller, grant: bool) -> None:
         """Confirm or deny a login.

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from ml_dash._record import codec
 from ml_dash.server.errors import BadRequestError, MediaTypeError, UnfitError
-from ml_dash.server.names import LONGEST_TEXT
+from ml_dash.server.names import LONGEST_LABEL, LONGEST_NAME, LONGEST_TEXT
 from ml_dash.server.parts import parts_of
 from ml_dash.server.web import incoming
 
@@ -141,8 +141,12 @@ def _text_again(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), BeforeValidator(_text_again)]
+Text = Annotated[str, BeforeValidator(_text_again), Field(max_length=LONGEST_TEXT)]
 """A text that is no logged value."""
+Name = Annotated[str, BeforeValidator(_text_again), Field(min_length=1, max_length=LONGEST_NAME)]
+"""A name of something; :func:`~ml_dash.server.names.checked_name` looks closer."""
+Label = Annotated[str, BeforeValidator(_text_again), Field(max_length=LONGEST_LABEL)]
+"""A name that a client gives itself."""
 
 
 def _values(raw: bytes) -> Any:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
+import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from ml_dash.server.errors import BadRequestError, MediaTypeError, TooLargeError
+from ml_dash.server.errors import (
+    BadRequestError,
+    MediaTypeError,
+    SilentError,
+    TooLargeError,
+)
+
+SILENCE_S = 60.0
+"""How long a sender may be silent in the middle of a body."""
 
 _BLOCK_BYTES = 256 << 10
 _GZIP = 16 + zlib.MAX_WBITS
@@ -19,6 +28,7 @@ async def blocks(request: Request) -> AsyncIterator[bytes]:
 
     Raises:
         BadRequestError: it ends too early, or is no gzip although it says so.
+        SilentError: it does not go on.
         MediaTypeError: it is compressed in another way.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -26,21 +36,41 @@ async def blocks(request: Request) -> AsyncIterator[bytes]:
         raise MediaTypeError(
             f"The body has the encoding {encoding[:100]!r}", hint="Send it as it is, or as gzip"
         )
-    gunzip = _Gunzip() if encoding == "gzip" else None
+    if encoding == "identity":
+        async for block in _sent(request):
+            yield block
+        return
+    gunzip = _Gunzip()
     try:
-        async for block in request.stream():
-            if gunzip is None:
-                yield block
-                continue
+        async for block in _sent(request):
             pieces = gunzip.pieces(block)
             while piece := await run_in_threadpool(next, pieces, b""):
                 yield piece
-    except ClientDisconnect as error:
-        raise BadRequestError("The request ended before its body did") from error
     except zlib.error as error:
         raise BadRequestError(f"The body is no gzip: {error}") from error
-    if gunzip is not None and not gunzip.ended:
+    if not gunzip.ended:
         raise BadRequestError("The compressed body ends too early")
+
+
+async def _sent(request: Request) -> AsyncIterator[bytes]:
+    """Yield the body as it is sent; a sender that falls silent is not waited for without end."""
+    stream = request.stream()
+    size = 0
+    try:
+        while True:
+            with anyio.fail_after(SILENCE_S):
+                block = await anext(stream, None)
+            if block is None:
+                return
+            size += len(block)
+            yield block
+    except ClientDisconnect as error:
+        raise BadRequestError("The request ended before its body did") from error
+    except TimeoutError as error:
+        raise SilentError(
+            f"The body stopped after {size} bytes, and for {SILENCE_S:g} s nothing came",
+            hint="Send as many bytes as Content-Length says", headers={"connection": "close"},
+        ) from error
 
 
 async def whole(request: Request, most_bytes: int) -> bytes:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ml_dash.server.auth import access
 from ml_dash.server.ids import now_ms
-from ml_dash.server.names import LONGEST_NAME, STEPS
+from ml_dash.server.names import STEPS
 from ml_dash.server.points import tracks as entries
 from ml_dash.server.records import described, nodes
 from ml_dash.server.tables import reports
@@ -27,7 +27,7 @@ from ml_dash.server.web.appends import (
     PointsBody,
 )
 from ml_dash.server.web.asking import Asked, Asker, Key, apply_once
-from ml_dash.server.web.bodies import Body, Text, body, describes
+from ml_dash.server.web.bodies import Body, Label, Name, body, describes
 from ml_dash.server.web.records import Partial
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["records"])
@@ -42,7 +42,7 @@ class PointBody(Facts):
 class TrackBody(Facts):
     """A track."""
 
-    topic: Text = Field(min_length=1, max_length=LONGEST_NAME, json_schema_extra=STEPS)
+    topic: Name = Field(json_schema_extra=STEPS)
 
 
 class EntryBody(Body):
@@ -76,7 +76,7 @@ class Account(Body):
 class ReportBody(Body):
     """What a writer of a run has accepted, delivered, still owes, and had refused."""
 
-    writer: Text = Field(default="", max_length=200)
+    writer: Label = ""
     streams: dict[str, Account]
 
     def accounts(self) -> dict[str, Any]:

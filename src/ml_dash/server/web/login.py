@@ -17,7 +17,7 @@ from ml_dash.server.errors import RefusedError
 from ml_dash.server.parts import parts_of
 from ml_dash.server.web import incoming
 from ml_dash.server.web.asking import Asker, check_origin
-from ml_dash.server.web.bodies import Body, Text, body, describes
+from ml_dash.server.web.bodies import Body, Label, Text, body, describes
 from ml_dash.server.web.openapi import PUBLIC
 
 router = APIRouter(tags=["login"])
@@ -34,16 +34,16 @@ _ANSWERS: dict[str, tuple[int, str]] = {
 class StartBody(Body):
     """Who wants to log in."""
 
-    client_id: Text = Field(max_length=200)
+    client_id: Label
     scope: Text = ""
-    device_secret_hash: Text = Field(min_length=8, max_length=200)
+    device_secret_hash: Label = Field(min_length=8)
 
 
 class PollBody(Body):
     """Who asks whether the login was confirmed."""
 
-    client_id: Text = Field(max_length=200)
-    device_secret_hash: Text = Field(min_length=8, max_length=200)
+    client_id: Label
+    device_secret_hash: Label = Field(min_length=8)
 
 
 class Waiting(BaseModel):

@@ -26,6 +26,7 @@ _WHY = {
     403: "Its token does not allow it.",
     404: "What it is about does not exist, or not for its token.",
     405: "The path has no such method.",
+    408: "Its body did not go on.",
     409: "The name is taken, or the request is older than the age of idempotency keys.",
     413: "It is larger than a limit.",
     415: "Its body is of another kind.",

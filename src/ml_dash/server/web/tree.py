@@ -13,14 +13,14 @@ from starlette.responses import Response, StreamingResponse
 from ml_dash.server.auth import access
 from ml_dash.server.errors import MissingError, TakenError, UnfitError
 from ml_dash.server.ids import parsed
-from ml_dash.server.names import LONGEST_NAME, ONE_STEP
+from ml_dash.server.names import ONE_STEP
 from ml_dash.server.records import files, nodes, removal
 from ml_dash.server.records.places import open_namespace
 from ml_dash.server.tables import nodes as nodes_table
 from ml_dash.server.tables import projects
 from ml_dash.server.web import ranges, shapes, uploads
 from ml_dash.server.web.asking import Asked, Asker, values_reply
-from ml_dash.server.web.bodies import Body, Text, describes, parse, raw_body, unmarked
+from ml_dash.server.web.bodies import Body, Name, Text, describes, parse, raw_body, unmarked
 from ml_dash.server.web.openapi import bytes_of
 from ml_dash.server.web.reading import page
 
@@ -44,13 +44,11 @@ class NodeBody(Body):
     )  # fmt: skip
 
     type: Literal["PROJECT", "FOLDER", "EXPERIMENT"]
-    name: Text = Field(min_length=1, max_length=LONGEST_NAME, json_schema_extra=ONE_STEP)
-    slug: Text | None = Field(None, json_schema_extra=ONE_STEP)
+    name: Name = Field(json_schema_extra=ONE_STEP)
+    slug: Name | None = Field(None, json_schema_extra=ONE_STEP)
     description: Text | None = None
     project_id: Text | None = Field(None, alias="projectId")
-    project_slug: Text | None = Field(
-        None, alias="projectSlug", max_length=LONGEST_NAME, json_schema_extra=ONE_STEP
-    )
+    project_slug: Name | None = Field(None, alias="projectSlug", json_schema_extra=ONE_STEP)
     parent_id: Text | None = Field(None, alias="parentId")
     experiment_id: Text | None = Field(None, alias="experimentId")
     tags: list[Text] | None = None
