@@ -1,11 +1,14 @@
 """Points per second that a server acknowledges: `ml-dash server` next to `mlflow server`.
 
-    python benchmarks/server.py [--seconds 10] [--clients 4] [--postgresql URL] [--json FILE]
+    python benchmarks/server.py [--seconds 10] [--clients 4] [--growth 20000] [--json FILE]
 
 Each client is a process with one connection that sends batches of 1,000 and waits for each answer.
 A point has what MLflow's metric has: a value, a step and a time. Both servers are asked over plain
-HTTP by the same code; MLflow is installed into an environment of its own. With ``--postgresql``, an
-empty database, ml-dash is measured on it as well.
+HTTP by the same code; MLflow is installed into an environment of its own, unless `--mlflow` names
+an interpreter that has it. ml-dash is measured on SQLite, and on a throwaway PostgreSQL where its
+programs are installed, with every commit flushed to the disk.
+
+Then `--growth` points more and nine times as many again are sent: bytes on the disk and in memory.
 """
 
 from __future__ import annotations
@@ -23,13 +26,17 @@ import tempfile
 import time
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.server import postgres
 
 BATCH = 1000
 START_WITHIN_S = 120.0
@@ -85,6 +92,20 @@ def mlflow_target(address: str, client: int) -> tuple[str, str]:
     return f"{api}/runs/log-batch", run["run"]["info"]["run_id"]
 
 
+def opened(target: Any, address: str, client: int) -> tuple[str, str]:
+    """Open a run; workers of MLflow that are still starting may drop the request."""
+    deadline = time.monotonic() + START_WITHIN_S
+    while True:
+        try:
+            found: tuple[str, str] = target(address, client)
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return found
+
+
 def batch(run: str, number: int) -> bytes:
     """Return the body of a request with new points; for ml-dash where no run of MLflow is given."""
     steps = range(number * BATCH, (number + 1) * BATCH)
@@ -103,61 +124,124 @@ def batch(run: str, number: int) -> bytes:
     return orjson.dumps({"run_id": run, "metrics": metrics})
 
 
-def send(target: tuple[str, str], seconds: float) -> tuple[int, float]:
-    """Send batches for some seconds; return how many points were acknowledged, and the seconds."""
+def send(target: tuple[str, str], seconds: float, batches: int) -> tuple[int, float]:
+    """Send batches for some seconds, or some batches, whichever comes first.
+
+    Returns:
+        How many points were acknowledged, and the seconds.
+    """
     url, run = target
     headers = {"Content-Type": "application/json", "Authorization": "Bearer none"}
     number, begun = 0, time.perf_counter()
     with httpx.Client(timeout=120, headers=headers) as client:
-        while time.perf_counter() - begun < seconds:
+        while number < batches and time.perf_counter() - begun < seconds:
             client.post(url, content=batch(run, number)).raise_for_status()
             number += 1
     return number * BATCH, time.perf_counter() - begun
 
 
-def rate(address: str, target: Any, clients: int, seconds: float) -> float:
+def rate(targets: list[tuple[str, str]], seconds: float, batches: int = 10**9) -> float:
     """Return acknowledged points per second of several clients at once."""
-    targets = [target(address, client) for client in range(clients)]
-    with multiprocessing.get_context("spawn").Pool(clients) as pool:
-        found = pool.starmap(send, [(each, seconds) for each in targets])
+    with multiprocessing.get_context("spawn").Pool(len(targets)) as pool:
+        found = pool.starmap(send, [(each, seconds, batches) for each in targets])
     return sum(points / took for points, took in found)
 
 
-def resident_mib(server: psutil.Process) -> float:
-    """Return the resident memory of a server and its workers."""
+def resident_mib(server: psutil.Process, *, shared_once: bool = False) -> float:
+    """Return the resident memory of a server and its workers.
+
+    Args:
+        server: The first process.
+        shared_once: Count what they share once, as PostgreSQL's processes share their buffers.
+    """
     every = [server, *server.children(recursive=True)]
+    if shared_once:
+        return sum(process.memory_full_info().pss for process in every) / 2**20
     return sum(process.memory_info().rss for process in every) / 2**20
 
 
-def measured(command: list[str], address: str, folder: Path, target: Any, options: Any) -> Any:
+def disk_bytes(folder: Path) -> int:
+    """Return how many bytes are in a folder, as the file system counts them."""
+    found = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a log of a database that has just ended
+            found += path.lstat().st_blocks * 512
+    return found
+
+
+def measured(
+    command: list[str], address: str, folder: Path, target: Any, options: Any, disk: Path
+) -> Any:
     """Start a server, load it, and return its figures."""
     with serving(command, address, folder / "log") as server:
-        before = resident_mib(server)
-        per_s = rate(address, target, options.clients, options.seconds)
-        return {"points_per_s": per_s, "started_mib": before, "loaded_mib": resident_mib(server)}
+        targets = [opened(target, address, client) for client in range(options.clients)]
+        found: dict[str, Any] = {"started_mib": resident_mib(server)}
+        found["points_per_s"] = rate(targets, options.seconds)
+        found["loaded_mib"] = resident_mib(server)
+        more = range(options.clients, 2 * options.clients)
+        fresh = [opened(target, address, client) for client in more]
+        found["growth"] = []
+        for points in (options.growth, 9 * options.growth):
+            before = disk_bytes(disk)
+            per_s = rate(fresh, 3600, points // BATCH // options.clients)
+            settle(disk)
+            grown = disk_bytes(disk) - before
+            found["growth"].append({
+                "points": points, "points_per_s": per_s, "disk_bytes_per_point": grown / points,
+                "resident_mib": resident_mib(server),
+            })  # fmt: skip
+        return found
 
 
-def ml_dash(folder: Path, database: str | None, options: Any) -> Any:
+def settle(disk: Path) -> None:
+    """Wait until a folder has had the same size for two seconds: what is moved has been moved."""
+    last, same = -1, 0
+    while same < 4:
+        time.sleep(0.5)
+        size = disk_bytes(disk)
+        last, same = size, same + 1 if size == last else 0
+
+
+def ml_dash(folder: Path, database: str | None, disk: Path, options: Any) -> Any:
     """Measure `ml-dash server`."""
     folder.mkdir()
     port = free_port()
     command = [sys.executable, "-m", "ml_dash.cli", "server", "--no-auth", "--port", str(port)]
     command += ["--data", str(folder / "data"), *(["--database", database] if database else [])]
-    return measured(command, f"http://127.0.0.1:{port}", folder, ml_dash_target, options)
+    return measured(command, f"http://127.0.0.1:{port}", folder, ml_dash_target, options, disk)
 
 
 def mlflow(folder: Path, options: Any) -> Any:
     """Measure `mlflow server` on SQLite."""
     folder.mkdir()
-    python = options.mlflow or folder / "env" / "bin" / "python"
+    python = options.mlflow or folder.with_name("env") / "bin" / "python"
     if not options.mlflow:
-        venv.create(folder / "env", with_pip=True)
+        venv.create(folder.with_name("env"), with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "mlflow"], check=True)
     port = free_port()
     command = [str(python), "-m", "mlflow", "server", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "files")]
-    return measured(command, f"http://127.0.0.1:{port}", folder, mlflow_target, options)
+    return measured(command, f"http://127.0.0.1:{port}", folder, mlflow_target, options, folder)
+
+
+def all_measured(folder: Path, options: Any) -> dict[str, Any]:
+    """Measure what was asked for, one after the other."""
+    result: dict[str, Any] = {}
+    if "mlflow" in options.only:
+        result["mlflow, sqlite"] = mlflow(folder / "mlflow", options)
+    if "sqlite" in options.only:
+        own = folder / "sqlite"
+        result["ml-dash, sqlite"] = ml_dash(own, None, own, options)
+    if "postgresql" in options.only and not postgres.missing_programs():
+        with postgres.cluster(durable=True) as cluster:
+            own = ml_dash(
+                folder / "postgresql", cluster.url("postgres"), cluster.folder / "data" / "base",
+                options,
+            )  # fmt: skip
+            own["postgresql_mib"] = resident_mib(psutil.Process(cluster.pid()), shared_once=True)
+            result["ml-dash, postgresql"] = own
+    return result
 
 
 def main() -> None:
@@ -165,23 +249,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--postgresql", help="SQLAlchemy URL of an empty database")
+    parser.add_argument("--growth", type=int, default=20_000)
     parser.add_argument("--mlflow", help="interpreter of an environment that has MLflow")
-    parser.add_argument("--only", nargs="+", default=["mlflow", "ml-dash"])
+    parser.add_argument("--only", nargs="+", default=["mlflow", "sqlite", "postgresql"])
     parser.add_argument("--json", type=Path, help="where to write the results as well")
     options = parser.parse_args()
-    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
-        if "mlflow" in options.only:
-            result["mlflow, sqlite"] = mlflow(Path(name) / "mlflow", options)
-        if "ml-dash" in options.only:
-            result["ml-dash, sqlite"] = ml_dash(Path(name) / "sqlite", None, options)
-            if options.postgresql:
-                own = ml_dash(Path(name) / "postgresql", options.postgresql, options)
-                result["ml-dash, postgresql"] = own
+        result = all_measured(Path(name), options)
     floor = result.get("mlflow, sqlite", {}).get("points_per_s")
     for figures in result.values():
         figures["over_mlflow"] = figures["points_per_s"] / floor if floor else None
+    result["load"] = os.getloadavg()[0]
     text = json.dumps(result, indent=2)
     print(text)
     if options.json:

@@ -1,6 +1,6 @@
 """The server's storage of points: appends, charts and memory at 1,000,000 and 10,000,000 points.
 
-    python benchmarks/server_points.py [--points 1000000 10000000] [--database URL] [--json FILE]
+    python benchmarks/server_points.py [--points 1000000 10000000] [--postgresql] [--json FILE]
 
 Points have four keys, and come in batches of 1,000. The floor, in the same run and on the same
 disk: plain `INSERT`s of the same points into a SQLite table of five columns, one transaction for
@@ -12,19 +12,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import platform
 import random
 import resource
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ml_dash.server import points
 from ml_dash.server.database import Database
 from ml_dash.server.tables import metadata
+from tests.server import postgres
 
 BATCH = 1000
 CHART_POINTS = 2000
@@ -143,37 +149,46 @@ def size_bytes(url: str, folder: Path) -> int:
     return int(size or 0)
 
 
+def measured(url: str, folder: Path, counts: list[int]) -> dict[str, Any]:
+    """Fill a database with series of some lengths and read them; return the figures."""
+    database = Database(url)
+    metadata.create_all(database.engine)
+    size = size_bytes(url, folder)
+    result: dict[str, Any] = {
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "database": database.engine.dialect.name,
+        "floor_per_s": floor(folder, 200),
+    }
+    for series_id, count in enumerate(counts, 1):
+        filled = fill(database, series_id, count)
+        grown, size = size_bytes(url, folder) - size, size_bytes(url, folder)
+        result[f"{count:,} points"] = {
+            **filled,
+            "append_over_floor": filled["append_per_s"] / result["floor_per_s"],
+            "resident_mib": resident_mib(),
+            "bytes_per_point": grown / count,
+            **reads(url, series_id, count),
+            "resident_after_reads_mib": resident_mib(),
+        }
+    database.close()
+    result["load"] = os.getloadavg()[0]
+    return result
+
+
 def main() -> None:
     """Measure, and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, nargs="+", default=[1_000_000, 10_000_000])
-    parser.add_argument("--database", help="SQLAlchemy URL of an empty database; default: SQLite")
+    parser.add_argument("--postgresql", action="store_true", help="a throwaway one, in /tmp")
     parser.add_argument("--json", type=Path, help="where to write the results as well")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        url = arguments.database or f"sqlite:///{folder / 'points.db'}"
-        database = Database(url)
-        metadata.create_all(database.engine)
-        empty = size_bytes(url, folder)
-        result: dict[str, Any] = {
-            "machine": platform.platform(),
-            "python": platform.python_version(),
-            "database": database.engine.dialect.name,
-            "floor_per_s": floor(folder, 200),
-        }
-        for series_id, count in enumerate(arguments.points, 1):
-            filled = fill(database, series_id, count)
-            grown, empty = size_bytes(url, folder) - empty, size_bytes(url, folder)
-            result[f"{count:,} points"] = {
-                **filled,
-                "append_over_floor": filled["append_per_s"] / result["floor_per_s"],
-                "resident_mib": resident_mib(),
-                "bytes_per_point": grown / count,
-                **reads(url, series_id, count),
-                "resident_after_reads_mib": resident_mib(),
-            }
-        database.close()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = f"sqlite:///{folder / 'points.db'}"
+        if arguments.postgresql:
+            url = stack.enter_context(postgres.cluster(durable=True)).url("postgres")
+        result = measured(url, folder, arguments.points)
     text = json.dumps(result, indent=2)
     print(text)
     if arguments.json:

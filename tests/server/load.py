@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,11 @@ import httpx
 
 BATCH = 40
 PAGE = 1000
+NAMES = {"metrics": "train", "tracks": "robot/pose"}
+PATHS = {
+    "metrics": "metrics/train/append-batch", "logs": "logs", "params": "parameters",
+    "tracks": "tracks/robot%2Fpose/append_batch",
+}  # fmt: skip
 
 
 class Client(threading.Thread):
@@ -58,24 +64,43 @@ class Client(threading.Thread):
         self._http.close()
 
     def _round(self, number: int) -> None:
-        at = range(number * BATCH, (number + 1) * BATCH)
-        where = f"{self.experiment}/metrics/train/append-batch"
-        reply = self._send(where, f"metrics/{number}", json={"dataPoints": [{"n": n} for n in at]})
-        self.starts.append(int(reply["startIndex"]))
-        logs = [{"message": f"line {n}"} for n in at]
-        self._send(f"{self.experiment}/logs", f"logs/{number}", json={"logs": logs})
-        entries = [{"timestamp": n, "q": [n, 0.5]} for n in at]
-        where = f"{self.experiment}/tracks/robot%2Fpose/append_batch"
-        self._send(where, f"tracks/{number}", json={"entries": entries})
-        parameters = {"data": {f"key-{number % BATCH}": number}}
-        self._send(f"{self.experiment}/parameters", f"parameters/{number}", json=parameters)
+        """Send records of each kind, every other time in one request, and a file."""
+        parts = list(self._parts(number))
+        if number % 2:
+            lines = [json.dumps(each) for part in parts for each in part]
+            headers = {"content-type": "application/x-ndjson"}
+            url, body = f"{self.experiment}/bundle", "\n".join(lines).encode()
+            told = self._send(url, headers, content=body)["parts"]
+            assert [each["status"] for each in told] == [200] * len(parts), told
+            replies = [each["body"] for each in told]
+        else:
+            replies = [
+                self._send(
+                    f"{self.experiment}/{PATHS[head['kind']]}",
+                    {"idempotency-key": head["key"]}, json=body,
+                )
+                for head, body in parts
+            ]  # fmt: skip
+        self.starts.append(int(replies[0]["startIndex"]))
         form = {
             "type": "FILE", "experimentId": self.run_row["experiment"]["id"], "name": f"f-{number}",
         }  # fmt: skip
-        self._send(self._nodes, "", data=form, files={"file": (form["name"], content(number))})
+        self._send(self._nodes, {}, data=form, files={"file": (form["name"], content(number))})
 
-    def _send(self, url: str, key: str, **body: Any) -> dict[str, Any]:
-        headers = {"Idempotency-Key": f"run-{self._number}/{key}"} if key else {}
+    def _parts(self, number: int) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+        """Yield what each kind is called, under which key, and its records."""
+        at = range(number * BATCH, (number + 1) * BATCH)
+        bodies = {
+            "metrics": {"dataPoints": [{"n": n} for n in at]},
+            "logs": {"logs": [{"message": f"line {n}"} for n in at]},
+            "tracks": {"entries": [{"timestamp": n, "q": [n, 0.5]} for n in at]},
+            "params": {"data": {f"key-{number % BATCH}": number}},
+        }
+        for kind, body in bodies.items():
+            key = f"run-{self._number}/{kind}/{at[0]}-{at[-1]}"
+            yield {"kind": kind, "name": NAMES.get(kind, ""), "key": key}, body
+
+    def _send(self, url: str, headers: dict[str, str], **body: Any) -> dict[str, Any]:
         while True:
             try:
                 reply = self._http.post(url, headers=headers, **body)

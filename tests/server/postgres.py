@@ -22,9 +22,16 @@ _SUPERUSER = "postgres"
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running PostgreSQL that only this machine reaches, through a socket in its folder."""
+    """A running PostgreSQL that only this machine reaches, through a socket in its folder.
+
+    Attributes:
+        folder: Where it is.
+        durable: Whether a commit is on the disk when it returns. Without, it survives `kill -9`
+            all the same; only a power cut would harm it.
+    """
 
     folder: Path
+    durable: bool = False
 
     def url(self, database: str) -> str:
         """Return the SQLAlchemy URL of a database of the cluster."""
@@ -44,8 +51,8 @@ class Cluster:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        # Without fsync it survives `kill -9` all the same; only a power cut would harm it.
-        settings = ("listen_addresses=", "max_connections=200", "fsync=off", "full_page_writes=off")
+        settings = ["listen_addresses=", "max_connections=200"]
+        settings += [] if self.durable else ["fsync=off", "full_page_writes=off"]
         options = " ".join([f"-k {self.folder}", *(f"-c {each}" for each in settings)])
         log = self.folder / "log"
         _run("pg_ctl", "start", "-w", "-t", "60", "-D", self.folder / "data", "-l", log,
@@ -89,7 +96,7 @@ def missing_programs() -> list[str]:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
     """Make and start a cluster; stop and remove it at the end."""
     # Not below pytest's folder: the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -98,7 +105,7 @@ def cluster() -> Iterator[Cluster]:
             os.chown(folder, *_owner())
         _run("initdb", "-D", folder / "data", "-U", _SUPERUSER, "-A", "trust",
              "--no-sync", "--encoding=UTF8", "--locale=C")  # fmt: skip
-        made = Cluster(folder)
+        made = Cluster(folder, durable)
         made.start()
         try:
             yield made

@@ -21,12 +21,15 @@ class RunningServer:
         data: Its folder.
         database: URL of its database; SQLite in the folder, when empty.
         command: What runs it, before its words.
+        options: Further options.
     """
 
     def __init__(
-        self, data: Path, database: str = "", command: Sequence[str] = COMMAND
+        self, data: Path, database: str = "", command: Sequence[str] = COMMAND,
+        options: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self._command = command
+        self._options = options
         self._data = data
         self._database = database
         self.port = 0
@@ -40,7 +43,7 @@ class RunningServer:
     def start(self) -> None:
         """Start it, and wait until it says where it listens: from then on requests wait for it."""
         command = [*self._command, "server", "--no-auth", "--port", str(self.port)]
-        command += ["--data", str(self._data)]
+        command += ["--data", str(self._data), *self._options]
         command += ["--database", self._database] if self._database else []
         with open(self._data / "log", "ab") as log:
             self._process = subprocess.Popen(
@@ -54,6 +57,12 @@ class RunningServer:
                 self.port = int(found[1])
                 return
         raise AssertionError(f"The server did not start: {(self._data / 'log').read_text()}")
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that it has had, as the kernel counted it."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
     def kill(self) -> None:
         """Kill it with -9."""
@@ -73,11 +82,11 @@ class RunningServer:
 
 @contextmanager
 def running_server(
-    data: Path, database: str = "", command: Sequence[str] = COMMAND
+    data: Path, database: str = "", command: Sequence[str] = COMMAND, options: Sequence[str] = ()
 ) -> Iterator[RunningServer]:
     """Run a server until the block ends."""
     data.mkdir(exist_ok=True)
-    server = RunningServer(data, database, command)
+    server = RunningServer(data, database, command, options)
     server.start()
     try:
         yield server

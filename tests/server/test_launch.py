@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
+from ml_dash.cli import main
+from ml_dash.exceptions import ConfigurationError
+from ml_dash.server.launch import first_token, opened, serve
+from ml_dash.server.settings import ServerSettings
 from tests.server.live import experiment_of
 from tests.server.programs import Program, program, run
 
 NEXT_STARTS = "New token"
-NOTHING_STORED = "0 files, 0 bytes: 0 missing, 0 wrong, 0 to be collected\n"
+NOTHING_STORED = (
+    "0 files, 0 bytes: 0 missing, 0 wrong, 0 to be collected; 0 problems in the database\n"
+)
 
 
 def client_of(server: Program, token: str | None) -> httpx.Client:
@@ -64,6 +73,52 @@ def test_a_wrong_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "text" / "ml-dash.db").write_text("no database, but a text that somebody wrote")
     broken = run("--data", str(tmp_path / "text"), "--port", "0")
     assert (broken.returncode, "cannot be used" in broken.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [("ftp://host/x", "Files cannot be kept"),
+     ("s3://b?region=r&endpoint=http://127.0.0.1:9&access_key_id=k&secret_access_key=s",
+      "object store failed"),
+     ("{data}/text/files", "Not a directory")],
+)  # fmt: skip
+def test_a_start_with_a_wrong_place_for_files_makes_no_token(
+    tmp_path: Path, files: str, why: str
+) -> None:
+    """Its only showing would be lost; the next start, with the right place, makes it."""
+    (tmp_path / "text").write_text("no folder")
+    settings = ServerSettings(data=tmp_path, files=files.format(data=tmp_path), port=0)
+    told: list[str] = []
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        serve(settings, told.append)
+    assert (told, bool(caught.value.hint)) == ([], True)
+    with closing(opened(settings)) as database:
+        assert first_token(database, "admin") is not None
+
+
+def test_a_start_on_a_port_that_is_taken_touches_nothing(tmp_path: Path) -> None:
+    """The folder of the data is not even made."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = ServerSettings(data=tmp_path / "data", port=taken.getsockname()[1])
+        with pytest.raises(ConfigurationError, match="cannot listen") as caught:
+            serve(settings, print)
+    assert "another --port" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("token", "create", "laptop"), ("token", "list"), ("token", "revoke", "1"),
+     ("member", "lab", "bob", "writer"), ("check",), ("backup", "copy")],
+)  # fmt: skip
+def test_a_mistyped_folder_is_no_new_server(
+    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its tokens would open nothing: commands want a server that was started before."""
+    assert main(["server", "--data", str(tmp_path / "typo"), *words]) == 1
+    told = capsys.readouterr()
+    assert (told.out, str(tmp_path / "typo") in told.err) == ("", True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_several_processes_serve_one_database(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import inspect, text
 import ml_dash.server.points.tables  # noqa: F401 - its tables belong to the metadata
 from ml_dash.exceptions import ConfigurationError
 from ml_dash.server.database import Database
-from ml_dash.server.migrate import migrate, revision
+from ml_dash.server.migrate import existing, migrate, revision
+from ml_dash.server.settings import ServerSettings
 from ml_dash.server.tables import metadata
 
 
@@ -55,3 +56,15 @@ def test_a_newer_database_is_refused_and_untouched(database: Database) -> None:
     with database.read() as connection:
         assert revision(connection) == "9999"
         assert "users" in inspect(connection).get_table_names()
+
+
+def test_commands_want_a_database_that_a_server_has_made(database_url: str) -> None:
+    """An empty one, or none, is an error that names it, and is left as it was."""
+    settings = ServerSettings(database=database_url)
+    with pytest.raises(ConfigurationError, match="No server has been started on"):
+        existing(settings)
+    assert settings.sqlite_file is None or not settings.sqlite_file.exists()
+    with closing(Database(database_url)) as made:
+        migrate(made)
+    with closing(existing(settings)) as found, found.read() as connection:
+        assert revision(connection) is not None

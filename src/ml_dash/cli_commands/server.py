@@ -98,9 +98,9 @@ def create(
     settings = _settings(context)
     from ml_dash.server.auth import tokens, users
     from ml_dash.server.ids import Ids
-    from ml_dash.server.launch import opened
+    from ml_dash.server.migrate import existing
 
-    database = opened(settings)
+    database = existing(settings)
     ids = Ids(database)
     life_ms = days and days * tokens.A_DAY_MS
     with database.write() as connection:
@@ -117,9 +117,9 @@ def list_tokens(context: click.Context) -> None:
     """List tokens by id; not what they are, which nobody knows."""
     settings = _settings(context)
     from ml_dash.server.auth import tokens
-    from ml_dash.server.launch import opened
+    from ml_dash.server.migrate import existing
 
-    database = opened(settings)
+    database = existing(settings)
     with database.read() as connection:
         rows = tokens.listed(connection)
     database.close()
@@ -137,9 +137,9 @@ def revoke(context: click.Context, token_id: int) -> None:
     """Make the token ID invalid from now on."""
     settings = _settings(context)
     from ml_dash.server.auth import tokens
-    from ml_dash.server.launch import opened
+    from ml_dash.server.migrate import existing
 
-    database = opened(settings)
+    database = existing(settings)
     with database.write() as connection:
         done = tokens.revoke(connection, token_id)
     database.close()
@@ -161,9 +161,9 @@ def member(context: click.Context, namespace: str, user: str, role: str) -> None
     settings = _settings(context)
     from ml_dash.server.auth import users
     from ml_dash.server.ids import Ids
-    from ml_dash.server.launch import opened
+    from ml_dash.server.migrate import existing
 
-    database = opened(settings)
+    database = existing(settings)
     ids = Ids(database)
     with database.write() as connection:
         row = users.ensure_user(connection, ids, user)
@@ -201,26 +201,31 @@ def restore(context: click.Context, folder: Path) -> None:
 
 
 @command.command("check")
-@click.option("--read-bytes", is_flag=True, help="Also read all files and compare their SHA-256.")
+@click.option("--read-bytes", is_flag=True,
+              help="Also read every point, and every file to compare its SHA-256.")  # fmt: skip
 @_place
 @click.pass_context
 def check(context: click.Context, read_bytes: bool) -> int:
     """Tell whether the database is whole and all files that it knows are there.
 
-    Exits with 1 when a file is missing or wrong.
+    Exits with 1 when something is missing or wrong.
     """
     settings = _settings(context)
     from ml_dash.server.upkeep import backups
 
-    found = backups.check(settings, read_bytes=read_bytes)
-    for word, digests in (("missing", found.missing), ("wrong", found.wrong)):
+    done = backups.check(settings, read_bytes=read_bytes)
+    for problem in done.problems:
+        click.echo(f"wrong    {problem}")
+    found = done.files
+    for word, digests in (("missing", found.missing), ("wrong  ", found.wrong)):
         for digest in digests:
-            click.echo(f"{word}  {digest}")
+            click.echo(f"{word}  file {digest}")
     click.echo(
         f"{found.blobs} files, {found.size_bytes} bytes: {len(found.missing)} missing, "
-        f"{len(found.wrong)} wrong, {len(found.unreferenced)} to be collected"
+        f"{len(found.wrong)} wrong, {len(found.unreferenced)} to be collected; "
+        f"{len(done.problems)} problems in the database"
     )
-    return 0 if found.sound else 1
+    return 0 if done.sound else 1
 
 
 def _settings(context: click.Context) -> ServerSettings:

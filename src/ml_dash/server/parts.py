@@ -43,7 +43,7 @@ class Parts:
             database=database,
             ids=ids,
             gate=Gate(database, ids, settings),
-            blobs=open_store(settings.files_place, settings.data.absolute() / "incoming"),
+            blobs=open_store(settings.files_place, settings.incoming),
             compaction=Compaction(database),
             rates=Rates(settings.rate_per_s),
         )

@@ -134,9 +134,21 @@ class ServerSettings:
         return self.database
 
     @property
+    def sqlite_file(self) -> Path | None:
+        """The file of the database; None when it is on PostgreSQL."""
+        start = "sqlite:///"
+        url = self.database_url
+        return Path(url[len(start) :]) if url.startswith(start) else None
+
+    @property
     def files_place(self) -> str:
         """Where the bytes of files are."""
         return self.files or str(self.data.absolute() / "files")
+
+    @property
+    def incoming(self) -> Path:
+        """The folder of what is on its way into a bucket."""
+        return self.data.absolute() / "incoming"
 
 
 def _read(name: str, default: Any) -> Any:

@@ -37,17 +37,21 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def blobs(
+def files_place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> BlobStore:
-    """Return an empty store: each test runs once on a folder, once on a bucket."""
+) -> str:
+    """Return an empty place as `--files` names it: a folder, then a bucket."""
     if request.param == "folder":
-        return open_store(tmp_path / "files")
+        return str(tmp_path / "files")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     address: str = request.getfixturevalue("s3_server")
     bucket = f"bucket-{next(_NUMBERS)}"
     httpx.put(f"{address}/{bucket}").raise_for_status()
-    return open_store(
-        f"s3://{bucket}/some/prefix?endpoint={address}&region=us-east-1", tmp_path / "incoming"
-    )
+    return f"s3://{bucket}/some/prefix?endpoint={address}&region=us-east-1"
+
+
+@pytest.fixture
+def blobs(files_place: str, tmp_path: Path) -> BlobStore:
+    """Return an empty store: each test runs once on a folder, once on a bucket."""
+    return open_store(files_place, tmp_path / "incoming")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -129,21 +127,3 @@ def test_other_places_are_refused(where: str) -> None:
     """What is no folder and no bucket is refused with what it could be."""
     with pytest.raises(ConfigurationError, match="s3://bucket/prefix"):
         open_store(where)
-
-
-def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """200 MB go in and out of a process whose memory may grow by 60 MB."""
-    script = """
-import resource, sys
-from ml_dash.server.blobs import open_store
-blobs = open_store(sys.argv[1])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-with blobs.intake() as intake:
-    for number in range(200):
-        intake.write(number.to_bytes(2, "big") * 500_000)
-    blob = intake.commit()
-assert sum(map(len, blobs.read(blob.sha256))) == blob.size_bytes == 200_000_000
-grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
-assert grown < 60, f"{grown} MiB"
-"""
-    subprocess.run([sys.executable, "-c", script, str(tmp_path / "files")], check=True)

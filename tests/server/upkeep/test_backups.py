@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,7 @@ def test_a_check_names_what_is_missing(tmp_path: Path) -> None:
         experiment_of(live.as_user("alice"))
     [stored] = [each for each in (settings.data / "files").rglob("*") if each.is_file()]
     stored.unlink()
-    assert check(settings).missing == [stored.name]
+    assert check(settings).files.missing == [stored.name]
     with pytest.raises(CorruptDataError, match="1 files are missing"):
         back_up(settings, tmp_path / "backup")
 
@@ -61,3 +63,44 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="no backup"):
             back_up(settings, tmp_path / "mine")
     assert [each.name for each in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_the_folder_of_a_server_is_no_backup(tmp_path: Path) -> None:
+    """Its database has a log beside it: taken alone, it would be an older one, or an empty one."""
+    settings = ServerSettings(data=tmp_path / "data")
+    fresh = dataclasses.replace(settings, data=tmp_path / "fresh")
+    with running(settings), pytest.raises(ConfigurationError, match=r"no backup\.json"):
+        restore(fresh, settings.data)
+    assert not fresh.data.exists()
+
+
+def test_a_backup_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    """There is no database afterwards that this release could not use."""
+    settings = ServerSettings(data=tmp_path / "data")
+    with running(settings):
+        back_up(settings, tmp_path / "backup")
+    with closing(sqlite3.connect(tmp_path / "backup" / "ml-dash.db")) as backup, backup:
+        backup.execute("UPDATE alembic_version SET version_num = '9999'")
+    fresh = dataclasses.replace(settings, data=tmp_path / "fresh")
+    with pytest.raises(ConfigurationError, match="newer release"):
+        restore(fresh, tmp_path / "backup")
+    assert not (fresh.data / "ml-dash.db").exists()
+
+
+def test_a_check_reads_points(tmp_path: Path) -> None:
+    """A series that does not agree with its points, and a batch that cannot be read."""
+    settings = ServerSettings(data=tmp_path / "data")
+    with running(settings) as live:
+        alice = live.as_user("alice")
+        run = experiment_of(alice)
+        for name in ("count", "bytes"):
+            body = {"dataPoints": [{"v": 1}, {"v": 2}]}
+            alice.post(f"{run}/metrics/{name}/append-batch", json=body).raise_for_status()
+        assert check(settings, read_bytes=True).sound
+    with closing(sqlite3.connect(settings.data / "ml-dash.db")) as database, database:
+        (first,) = database.execute("SELECT min(id) FROM point_series").fetchone()
+        database.execute("UPDATE point_series SET next_index = 3 WHERE id = ?", (first,))
+        database.execute("UPDATE point_batches SET payload = x'00' WHERE series_id <> ?", (first,))
+    found = check(settings)
+    assert ([str(first) in each for each in found.problems], found.sound) == ([True], False)
+    assert len(check(settings, read_bytes=True).problems) == 2

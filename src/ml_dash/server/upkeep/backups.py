@@ -19,13 +19,16 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from sqlalchemy import text
+
 import ml_dash
 from ml_dash._base.fsio import sync_folder
 from ml_dash.exceptions import ConfigurationError, CorruptDataError
 from ml_dash.server import blobs
 from ml_dash.server.blobs.store import name_of
 from ml_dash.server.database import Database
-from ml_dash.server.migrate import migrate
+from ml_dash.server.migrate import existing, migrate
+from ml_dash.server.points.audit import problems
 from ml_dash.server.records import files
 from ml_dash.server.settings import ServerSettings
 
@@ -47,6 +50,24 @@ class Copied:
     files: int
     size_bytes: int
     known: int
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a check found.
+
+    Attributes:
+        problems: What is wrong in the database, a sentence each.
+        files: How the database and the store of files agree.
+    """
+
+    problems: list[str]
+    files: blobs.Checked
+
+    @property
+    def sound(self) -> bool:
+        """Whether all is well."""
+        return not self.problems and self.files.sound
 
 
 def back_up(settings: ServerSettings, target: Path) -> Copied:
@@ -92,8 +113,12 @@ def restore(settings: ServerSettings, source: Path) -> Copied:
         OSError: the data cannot be written.
     """
     target = database_file(settings, must_exist=False)
-    if not (source / DATABASE).is_file():
-        raise ConfigurationError(f"The folder {source} is no backup: it has no {DATABASE}")
+    for part in (FACTS, DATABASE):  # the folder of a server has no facts, and more than its file
+        if not (source / part).is_file():
+            raise ConfigurationError(
+                f"The folder {source} is no finished backup: it has no {part}",
+                hint="Make one with `ml-dash server backup FOLDER`",
+            )
     if target.exists():
         raise ConfigurationError(
             f"There is a database already: {target}", kept="that database, untouched",
@@ -103,35 +128,36 @@ def restore(settings: ServerSettings, source: Path) -> Copied:
     backup = blobs.open_store(source / FILES)
     made = target.with_name(f"{target.name}.part")
     shutil.copyfile(source / DATABASE, made)
+    with closing(Database(f"sqlite:///{made}")) as database:
+        migrate(database)  # refuses a backup of a newer release before there is anything
     done = _copy(_sizes(made), backup, blobs.open_store(settings.files_place))
     os.replace(made, target)
     sync_folder(target.parent)
-    with closing(Database(settings.database_url)) as database:
-        migrate(database)
     return done
 
 
-def check(settings: ServerSettings, *, read_bytes: bool = False) -> blobs.Checked:
-    """Compare the database with the store of files.
+def check(settings: ServerSettings, *, read_bytes: bool = False) -> Examined:
+    """Look whether all that is stored agrees with itself; the server may be running.
 
     Args:
         settings: Those of the server.
-        read_bytes: Also read every byte and compare its SHA-256.
+        read_bytes: Also read every file and every point.
 
     Raises:
+        ConfigurationError: there is no database.
         CorruptDataError: SQLite says that the database is damaged.
     """
-    with closing(Database(settings.database_url)) as database:
-        migrate(database)
-        with database.read() as connection:
-            if connection.dialect.name == "sqlite":
-                said = connection.exec_driver_sql("PRAGMA quick_check").scalar_one()
-                if said != "ok":
-                    raise CorruptDataError(f"The database is damaged: {said}",
-                                           hint="Restore a backup")  # fmt: skip
-            sizes = files.sizes(connection)
-    store = blobs.open_store(settings.files_place, settings.data.absolute() / "incoming")
-    return blobs.check(store, sizes, read_bytes=read_bytes)
+    with closing(existing(settings)) as database, database.read() as connection:
+        if connection.dialect.name == "sqlite":
+            said = connection.exec_driver_sql("PRAGMA quick_check").scalar_one()
+            if said != "ok":
+                raise CorruptDataError(f"The database is damaged: {said}", hint="Restore a backup")
+        else:  # one moment of it, as SQLite's transactions see it
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        found = list(problems(connection, read_all=read_bytes))
+        sizes = files.sizes(connection)
+    store = blobs.open_store(settings.files_place, settings.incoming)
+    return Examined(found, blobs.check(store, sizes, read_bytes=read_bytes))
 
 
 def database_file(settings: ServerSettings, *, must_exist: bool = True) -> Path:
@@ -140,16 +166,17 @@ def database_file(settings: ServerSettings, *, must_exist: bool = True) -> Path:
     Raises:
         ConfigurationError: it is on PostgreSQL, its files are in a bucket, or it does not exist.
     """
-    start = "sqlite:///"
-    if not settings.database_url.startswith(start) or settings.files_place.startswith("s3:"):
+    found = settings.sqlite_file
+    if found is None or settings.files_place.startswith("s3:"):
         raise ConfigurationError(
             "The server keeps its data in PostgreSQL or in a bucket",
             hint="Use pg_dump for the database first, and then the copying or versions of the "
             "bucket; `ml-dash server check` compares them after a restore",
         )
-    found = Path(settings.database_url[len(start) :])
     if must_exist and not found.is_file():
-        raise ConfigurationError(f"There is no database {found}", hint="Give --data")
+        raise ConfigurationError(
+            f"There is no database {found}", hint="Give the --data that the server was started with"
+        )
     return found
 
 

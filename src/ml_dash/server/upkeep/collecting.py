@@ -27,14 +27,14 @@ def recurring(parts: Parts) -> list[Recurring]:
     ]
 
 
-def collect(parts: Parts) -> blobs.Collected:
+def collect(parts: Parts, older_than_s: float = blobs.A_DAY_S) -> blobs.Collected:
     """Take away what no file refers to; see :func:`ml_dash.server.blobs.collect`."""
 
     def referenced(digests: Collection[str]) -> set[str]:
         with parts.database.read() as connection:
             return files.referenced(connection, digests)
 
-    done = blobs.collect(parts.blobs, referenced)
+    done = blobs.collect(parts.blobs, referenced, older_than_s)
     _log.info(
         "Collected: %d trashed, %d removed", len(done.trashed), len(done.removed),
         extra=about(_BYTES, count=len(done.removed)),
