@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
 import time
@@ -11,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ml_dash._base.settings import SPOOL_MAX_BYTES
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.cursors import CursorFile
@@ -21,6 +19,7 @@ from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Sink
 from ml_dash._delivery.rejected import Rejected, entries_of
 from ml_dash._delivery.report import DeliveryReport
+from ml_dash._delivery.room import Room
 from ml_dash._delivery.sending import Sending
 from ml_dash._delivery.sinks import LogSink, ParamSink, Server
 from ml_dash._delivery.sources import JournalSource, LineSource
@@ -72,7 +71,6 @@ class RunDelivery:
         self.halted: MLDashError | None = None
         self._told = told
         self._backoff = backoff or backoffs.USUAL
-        self._owed_max_bytes = owed_max_bytes
         self._clock = clock
         self._uploaded = Uploaded(folder.notes / "uploaded.jsonl")
         self._run_sink = RunSink(server, folder)
@@ -89,10 +87,14 @@ class RunDelivery:
         self._run_lane = add(self._run_source, self._run_sink)
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
         add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
-        add(
-            JournalSource(journal, "files", "file"),
+        files = JournalSource(journal, "files", "file")
+        files_lane = add(
+            files,
             FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded),
         )
+        self.room = None
+        if owed_max_bytes is not None:
+            self.room = Room(store, lambda: self._lanes, (files, files_lane), owed_max_bytes)
 
     def _run_id(self) -> str:
         return self.folder.target.run_id
@@ -119,7 +121,8 @@ class RunDelivery:
             CorruptDataError: what the run's folder says about itself is damaged.
             OSError: the run's folder cannot be read.
         """
-        self._watch_room()
+        if self.room is not None:
+            self.room.look()
         if self.halted is not None and not self._may_go_on():
             return False
         if not self._is_at_home():
@@ -139,19 +142,6 @@ class RunDelivery:
             self._note(self._run_lane, Halt(error))
             return False
         return True
-
-    def _watch_room(self) -> None:
-        """Have the store refuse records while too much waits, and take them again after."""
-        if self._owed_max_bytes is None:
-            return
-        owed = sum(lane.source.size() - lane.cursor.offset for lane in self._lanes)
-        if owed < self._owed_max_bytes:
-            self.store.refuse_more(None)
-            return
-        what = (
-            f"{owed} bytes wait for delivery, and {SPOOL_MAX_BYTES} allows {self._owed_max_bytes}"
-        )
-        self.store.refuse_more(OSError(errno.EFBIG, what))
 
     @property
     def prefix(self) -> str:
