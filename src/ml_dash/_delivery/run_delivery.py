@@ -7,7 +7,6 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ml_dash._delivery import backoff as backoffs
@@ -76,7 +75,6 @@ class RunDelivery:
         self._run_sink = RunSink(server, folder)
         self._look_again_s = 0.0
         self._ending = ((-1, -1), False)
-        self._lag_since_s: float | None = None
         journal = store.folder / JOURNAL
         self._run_source = JournalSource(journal, "run", "run")
         ids = self._run_id
@@ -226,7 +224,7 @@ class RunDelivery:
         return self._pending(lane) > 0
 
     def _pending(self, lane: Lane) -> int:
-        return self._lanes.account(lane).report(Counter()).pending
+        return self._lanes.account(lane).pending()
 
     def _note(self, lane: Lane, verdict: Verdict) -> None:
         if isinstance(verdict, Halt) and verdict.whole_run:
@@ -262,16 +260,10 @@ class RunDelivery:
         for entry in self.rejected.entries():
             reasons[entry["stream"]][entry["code"]] += 1
         streams = {name: account.report(reasons[name]) for name, account in self._lanes.accounts()}
-        report = DeliveryReport(
+        return DeliveryReport(
             self.folder.target.url, streams, "" if self.halted is None else str(self.halted),
             folder=str(self.store.folder),
         )  # fmt: skip
-        if not report.pending:
-            self._lag_since_s = None
-            return report
-        if self._lag_since_s is None:
-            self._lag_since_s = self._clock()
-        return replace(report, lag_s=self._clock() - self._lag_since_s)
 
     def take_lease(self) -> bool:
         """Take the right to deliver, if nobody else has it; tell whether this process has it.
