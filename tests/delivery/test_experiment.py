@@ -476,3 +476,31 @@ def test_the_script_is_not_held_up(make: Make, server: Loopback) -> None:
     server.released.set()
     server.heal()
     exp.run.complete()
+
+
+def deliverers() -> list[threading.Thread]:
+    """Return the delivery threads of this process."""
+    return [each for each in threading.enumerate() if each.name == "ml-dash-delivery"]
+
+
+def test_a_thread_is_there_while_it_is_needed(make: Make, server: Loopback, tmp_path: Path) -> None:
+    """Neither an experiment that is only built nor one without a server has one."""
+    exp = make()
+    with Experiment("alice/vision/local", dash_root=tmp_path / "data", echo=False).run:
+        assert not deliverers()
+    with exp.run:
+        assert len(deliverers()) == 1
+    assert not deliverers()
+
+
+def test_a_close_may_wait_for_ever(
+    make: Make, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an infinite patience the end waits until the server recovers."""
+    monkeypatch.setenv("ML_DASH_CLOSE_TIMEOUT", "inf")
+    exp = make(error_mode="permissive")
+    with exp.run:
+        server.fail(part="/logs", times=3)
+        record(exp)
+    assert is_whole(server)
+    assert exp.delivery.is_complete

@@ -119,8 +119,8 @@ class DeliveryReport:
             "url": self.url, "folder": self.folder, "accepted": self.accepted,
             "delivered": self.delivered, "pending": self.pending, "rejected": self.rejected,
             "size_bytes": self.size_bytes, "retries": self.retries,
-            "maybe_duplicated": self.maybe_duplicated, "halted": self.halted, "last_error": self.last_error, "lag_s": self.lag_s,
-            "crashes": self.crashes,
+            "maybe_duplicated": self.maybe_duplicated, "halted": self.halted,
+            "last_error": self.last_error, "lag_s": self.lag_s, "crashes": self.crashes,
             "streams": {name: each.as_dict() for name, each in self.streams.items()},
         }  # fmt: skip
 
