@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,44 @@ def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> N
     refused = ml_dash(*words, ML_DASH_TOKEN="another")
     assert refused.returncode == 1
     assert "BAD  server:" in refused.stdout
+
+
+def test_doctor_looks_at_each_server_that_is_owed_to(
+    ml_dash: Run, server: Loopback, offline: Path
+) -> None:
+    """Not only at the one that is configured; and at what lies in the spool."""
+    with serving() as other:
+        words = ("doctor", "--dash-url", other.url, "--json")
+        found = json.loads(ml_dash(*words, ML_DASH_TOKEN=TOKEN).stdout)
+        assert {row["url"]: row["good"] for row in found if row["about"] == "server"} == {
+            other.url: True, server.url: True,
+        }  # fmt: skip
+        assert {row["url"] for row in found if row["about"] == "clock"} == {other.url, server.url}
+        (spool,) = (row for row in found if row["about"] == "spool")
+        assert spool["good"]
+        server.token = "another"
+        found = json.loads(ml_dash(*words, ML_DASH_TOKEN=TOKEN).stdout)
+        (owed,) = (row for row in found if row["url"] == server.url and row["about"] == "server")
+        assert not owed["good"]
+        assert "401" in owed["text"]
+        server.token = TOKEN
+        assert ml_dash("sync", ML_DASH_TOKEN=TOKEN).returncode == 0
+        found = json.loads(ml_dash(*words, ML_DASH_TOKEN=TOKEN).stdout)
+        assert {row["url"] for row in found if row["about"] == "server"} == {other.url}
+
+
+def test_doctor_finds_copies_and_full_spools(
+    ml_dash: Run, server: Loopback, offline: Path, tmp_path: Path
+) -> None:
+    """A copy that owes what its original owes is named, and so is a run at the spool's limit."""
+    shutil.copytree(tmp_path / ".dash", tmp_path / "spool")
+    words = ("doctor", "--dash-url", server.url, str(tmp_path / "spool"))
+    limits = {"ML_DASH_SPOOL_DIR": str(tmp_path / "spool"), "ML_DASH_SPOOL_MAX_BYTES": "100"}
+    done = ml_dash(*words, ML_DASH_TOKEN=TOKEN, **limits)
+    assert done.returncode == 1
+    assert f"is a copy of {offline}" in done.stdout
+    assert "BAD  spool: 1 runs with" in done.stdout
+    assert "have reached ML_DASH_SPOOL_MAX_BYTES" in done.stdout
 
 
 def test_json_of_the_delivery_commands(ml_dash: Run, server: Loopback, offline: Path) -> None:

@@ -25,6 +25,7 @@ from ml_dash.exceptions import (
     CredentialsRejectedError,
     DataLossWarning,
     DeliveryTimeoutError,
+    FileUploadError,
     LocalWriteError,
     MLDashError,
     NotAuthenticatedError,
@@ -342,22 +343,53 @@ def test_a_full_spool_refuses(
     monkeypatch.setenv("ML_DASH_SPOOL_MAX_BYTES", "2000")
     exp = make(dash_root=None)
     with exp.run:
-        delivery = exp._courier._shipper.delivery  # type: ignore[union-attr]
+        room = exp._courier._shipper.delivery.room  # type: ignore[union-attr]
         # Its own thread looks, too: it shall not meet the limit while the lines are written.
-        delivery._owed_max_bytes = None
+        room._max_bytes = 1 << 30  # type: ignore[union-attr]
         server.fail(part="/logs", times=1000)
         for number in range(50):
             exp.log(f"line {number}")
-        delivery._owed_max_bytes = 2000
-        delivery._watch_room()
+        room._max_bytes = 2000  # type: ignore[union-attr]
+        room.look()  # type: ignore[union-attr]
         with pytest.warns(DataLossWarning, match="ML_DASH_SPOOL_MAX_BYTES"):
             exp.log("too much")
+        with pytest.raises(LocalWriteError, match="ML_DASH_SPOOL_MAX_BYTES allows 2000"):
+            exp.params.set(lr=0.1)
         assert exp.ledger().streams["logs"].refused == 1
         server.heal()
         exp.flush()
-        delivery._watch_room()
+        room.look()  # type: ignore[union-attr]
         exp.log("line 50")
+        exp.params.set(lr=0.2)
     assert [line["message"] for line in server.run.logs] == [f"line {n}" for n in range(51)]
+    assert server.run.params == {"lr": 0.2}
+
+
+def test_a_spool_has_room_for_so_many_bytes_of_files(
+    make: Make, server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Files that wait count with their size; what is replaced, deleted or delivered does not."""
+    monkeypatch.setenv("ML_DASH_SPOOL_MAX_BYTES", "14000")
+    (tmp_path / "w.bin").write_bytes(b"w" * 4000)
+    source = str(tmp_path / "w.bin")
+    exp = make(dash_root=None)
+    with exp.run:
+        server.fail(status=503, when=b"w" * 100, times=10**6)
+        for _ in range(5):  # of the same name
+            exp.files("models").save(source, to="w.bin")
+        exp.files("models").save(source, to="x.bin")
+        with pytest.raises(FileUploadError, match="4000 more are to, and ML_DASH_SPOOL_MAX_BYTES"):
+            exp.files("models").save(source, to="y.bin")
+        with pytest.raises(FileUploadError, match="ML_DASH_SPOOL_MAX_BYTES"):
+            exp.files("models").save_text("z" * 4000, to="y.txt")
+        assert not [path for path in exp.folder.rglob("*") if path.name in ("y.bin", "y.txt")]
+        exp.files("models/x.bin").delete()
+        exp.files("models").save(source, to="y.bin")
+        server.heal()
+        exp.flush()
+        exp.files("models").save(source, to="z.bin")
+    assert set(server.files()) == {"models/w.bin", "models/y.bin", "models/z.bin"}
+
 
 
 def test_a_killed_run_is_delivered_by_the_next(
@@ -444,3 +476,31 @@ def test_the_script_is_not_held_up(make: Make, server: Loopback) -> None:
     server.released.set()
     server.heal()
     exp.run.complete()
+
+
+def deliverers() -> list[threading.Thread]:
+    """Return the delivery threads of this process."""
+    return [each for each in threading.enumerate() if each.name == "ml-dash-delivery"]
+
+
+def test_a_thread_is_there_while_it_is_needed(make: Make, server: Loopback, tmp_path: Path) -> None:
+    """Neither an experiment that is only built nor one without a server has one."""
+    exp = make()
+    with Experiment("alice/vision/local", dash_root=tmp_path / "data", echo=False).run:
+        assert not deliverers()
+    with exp.run:
+        assert len(deliverers()) == 1
+    assert not deliverers()
+
+
+def test_a_close_may_wait_for_ever(
+    make: Make, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an infinite patience the end waits until the server recovers."""
+    monkeypatch.setenv("ML_DASH_CLOSE_TIMEOUT", "inf")
+    exp = make(error_mode="permissive")
+    with exp.run:
+        server.fail(part="/logs", times=3)
+        record(exp)
+    assert is_whole(server)
+    assert exp.delivery.is_complete

@@ -92,6 +92,7 @@ def test_a_failure_on_the_way(proxy: Proxy, tmp_path: Path, how: dict[str, Any])
         # What is ready at the same time goes in one request.
         for part in ("/bundle", "/logs", "/metrics/", "/tracks/", "/parameters"):
             proxy.fail(part=part, times=1, **how)
+        proxy.fail(part="/nodes", when=b"weights", times=1, **how)
         exp.flush()
         proxy.heal()
         record(exp, tmp_path, 100)

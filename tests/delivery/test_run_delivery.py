@@ -249,3 +249,22 @@ def test_a_server_that_takes_gzip_gets_it(
     drain(delivery)
     assert messages(server) == lines(500)
     assert server.body_bytes < 500 * 40
+
+
+def test_the_account_says_for_how_long_records_wait(
+    deliver: Deliver, store: RunStore, server: Loopback
+) -> None:
+    """Each stream's lag is the age of its oldest pending record, whoever asks and when."""
+    log(store, 2)  # of the first of January
+    point(store, 1)  # of 1970
+    store.write_track("pose", b'{"timestamp":1.0,"x":1}', merged=True)  # says no time of day
+    streams = deliver().report().streams
+    assert streams["metrics/train"].lag_s > streams["logs"].lag_s > 1e6
+    assert 0.0 <= streams["run"].lag_s < 1000.0
+    assert 0.0 <= streams["tracks/pose"].lag_s < 1000.0
+    delivery = deliver()
+    drain(delivery)
+    report = delivery.report()
+    assert (report.lag_s, report.pending) == (0.0, 0)
+    assert report.size_bytes == sum(each.size_bytes for each in report.streams.values()) > 0
+    assert report.as_dict()["size_bytes"] == report.size_bytes

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -184,3 +187,90 @@ def test_two_deliver_one_run_in_turn(ship: Ship, store: RunStore, server: Loopba
     assert second.hand_over(20.0)
     assert second.delivery.lease.is_held
     assert messages(server) == lines(6)
+
+
+def test_a_callback_that_exits_does_not_end_the_thread(
+    ship: Ship, store: RunStore, server: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever ``on_delivery_error`` raises is logged; the delivery goes on."""
+
+    def leave(error: MLDashError) -> None:
+        raise SystemExit(3)
+
+    shipper = ship(on_error=leave)
+    log(store, 1)
+    server.fail(part="/logs", times=2)
+    shipper.start()
+    server.wait_for(lambda: bool(server.runs) and messages(server) == lines(1))
+    assert shipper.is_running
+    assert "calling on_delivery_error: 3" in caplog.text
+
+
+@pytest.mark.parametrize("error", [MemoryError(), SystemExit(1), ZeroDivisionError("by zero")])
+def test_the_thread_survives_whatever_it_meets(
+    ship: Ship, store: RunStore, server: Loopback, error: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """An error that nobody foresaw is told, counted, and passes."""
+    heard: list[MLDashError] = []
+    shipper = ship("permissive", on_error=heard.append)
+    step, met = shipper.delivery.step, [error]
+
+    def failing(**how: Any) -> bool:
+        if met:
+            raise met.pop()
+        return step(**how)
+
+    monkeypatch.setattr(shipper.delivery, "step", failing)
+    log(store, 1)
+    with warnings.catch_warnings(record=True):
+        shipper.start()
+        server.wait_for(lambda: bool(server.runs) and messages(server) == lines(1))
+    assert shipper.report().crashes == 1
+    (told,) = heard
+    assert told.__cause__ is error
+    assert type(error).__name__ in str(told)
+
+
+def test_an_idle_thread_looks_once_a_second(
+    deliver: Callable[..., RunDelivery], store: RunStore, server: Loopback
+) -> None:
+    """It rests a second between its looks, and at once no longer when it is woken."""
+    telling = Telling(server.url, "all", ErrorHandlingMode.PERMISSIVE)
+    shipper = Shipper(deliver(told=telling), telling)
+    rests: list[float] = []
+
+    class Counted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            rests.append(float(timeout or 0.0))
+            if len(rests) == 5:
+                shipper._stop.set()
+            return True
+
+    shipper._wake = Counted()
+    log(store, 1)
+    shipper.start()
+    assert shipper._thread is not None
+    shipper._thread.join(20.0)
+    assert rests == [1.0] * 5
+    assert messages(server) == lines(1)
+
+
+def test_a_thread_that_hangs_holds_nobody_up(
+    ship: Ship, store: RunStore, server: Loopback
+) -> None:
+    """Who ends the delivery waits a second for a request that hangs, and no longer."""
+    log(store, 1)
+    server.fail("hang", part="/logs")
+    shipper = ship(timeout_s=30.0)
+    shipper.start()
+    server.wait_for(lambda: server.count("/logs") == 1)
+    began_s = time.monotonic()
+    shipper.stop()
+    assert time.monotonic() - began_s < 5.0
+    assert shipper.is_running  # with the lease, until it knows what became of the batch
+    assert shipper.delivery.lease.is_held
+    server.released.set()
+    assert shipper._thread is not None
+    shipper._thread.join(20.0)
+    assert not shipper.delivery.lease.is_held

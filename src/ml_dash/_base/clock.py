@@ -31,6 +31,16 @@ def stamp(now_s: float | None = None) -> str:
     return f"{second_text(second).decode()}.{int((now_s - second) * 1e6):06d}Z"
 
 
+def seconds_of(text: object) -> float | None:
+    """Return the seconds since the epoch that a text form says; None when it says none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def file_stamp() -> str:
     """Return the present as part of a file name, such as ``20260131T235959.123456Z``."""
     return stamp().replace("-", "").replace(":", "")

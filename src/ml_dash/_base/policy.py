@@ -282,3 +282,15 @@ def failure_of(step: Callable[[], object]) -> Exception | None:
     except Exception as error:
         return error
     return None
+
+
+def end_of(step: Callable[[], object]) -> BaseException | None:
+    """Run a step of a thread of our own; a ``SystemExit`` there is no more than another error.
+
+    It would end the thread without a word, and nobody else would hear of it.
+    """
+    try:
+        step()
+    except BaseException as error:
+        return error
+    return None

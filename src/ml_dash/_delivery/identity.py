@@ -42,6 +42,20 @@ def renew(folder: TargetFolder, run_prefix: str) -> None:
     )  # fmt: skip
 
 
+def check_place(folder: TargetFolder) -> None:
+    """Look whether the run's folder is a copy.
+
+    Raises:
+        RunCopiedError: it is a copy, and the original is there.
+        CorruptDataError: the notes are damaged.
+        OSError: they cannot be read.
+    """
+    home = folder.target.home
+    moved = home not in ("", os.path.realpath(folder.run))
+    if moved and _is_another(folder, Path(home)):
+        raise _copied(folder, home)
+
+
 def settle_place(folder: TargetFolder) -> None:
     """Note where the run's folder is now, if it was moved.
 
@@ -53,8 +67,7 @@ def settle_place(folder: TargetFolder) -> None:
     target, home = folder.target, os.path.realpath(folder.run)
     if target.home == home:
         return
-    if target.home and _is_another(folder, Path(target.home)):
-        raise _copied(folder, target.home)
+    check_place(folder)
     folder.note(home=home)
     if target.home:
         _log.info(

@@ -22,6 +22,7 @@ class StreamReport:
         maybe_duplicated: Records that a server without idempotency keys may have twice.
         state: ``ready``, ``backing off`` or ``halted``.
         last_error: What went wrong last; empty since the last success.
+        lag_s: How long ago, in seconds, the oldest pending record was logged; 0 when none is.
     """
 
     accepted: int = 0
@@ -34,6 +35,7 @@ class StreamReport:
     maybe_duplicated: int = 0
     state: str = "ready"
     last_error: str = ""
+    lag_s: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the account as plain values."""
@@ -48,7 +50,6 @@ class DeliveryReport:
         url: The server.
         streams: One account for each stream, such as ``logs`` or ``metrics/train``.
         halted: Why nothing is sent until somebody acts; empty when that is not so.
-        lag_s: For how long, in seconds, something has been waiting; 0 when nothing is.
         crashes: How often the delivery thread had to be started again.
         folder: Where the data is.
     """
@@ -56,7 +57,6 @@ class DeliveryReport:
     url: str
     streams: Mapping[str, StreamReport] = field(default_factory=dict)
     halted: str = ""
-    lag_s: float = 0.0
     crashes: int = 0
     folder: str = ""
 
@@ -99,6 +99,16 @@ class DeliveryReport:
         return next((each.last_error for each in self.streams.values() if each.last_error), "")
 
     @property
+    def size_bytes(self) -> int:
+        """Bytes of the delivered records, as stored."""
+        return self._sum("size_bytes")
+
+    @property
+    def lag_s(self) -> float:
+        """How long ago, in seconds, the oldest pending record was logged; 0 when none is."""
+        return max((each.lag_s for each in self.streams.values()), default=0.0)
+
+    @property
     def is_complete(self) -> bool:
         """Whether the server has everything that was accepted."""
         return not self.pending and not self.rejected
@@ -108,9 +118,9 @@ class DeliveryReport:
         return {
             "url": self.url, "folder": self.folder, "accepted": self.accepted,
             "delivered": self.delivered, "pending": self.pending, "rejected": self.rejected,
-            "retries": self.retries, "maybe_duplicated": self.maybe_duplicated,
-            "halted": self.halted, "last_error": self.last_error, "lag_s": self.lag_s,
-            "crashes": self.crashes,
+            "size_bytes": self.size_bytes, "retries": self.retries,
+            "maybe_duplicated": self.maybe_duplicated, "halted": self.halted,
+            "last_error": self.last_error, "lag_s": self.lag_s, "crashes": self.crashes,
             "streams": {name: each.as_dict() for name, each in self.streams.items()},
         }  # fmt: skip
 

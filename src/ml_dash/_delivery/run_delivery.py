@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from ml_dash._base.settings import SPOOL_MAX_BYTES
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.beside import Beside
@@ -23,6 +20,7 @@ from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Sink
 from ml_dash._delivery.rejected import Rejected, entries_of
 from ml_dash._delivery.report import DeliveryReport
+from ml_dash._delivery.room import Room
 from ml_dash._delivery.sending import Sending
 from ml_dash._delivery.sinks import LogSink, ParamSink, Server
 from ml_dash._delivery.sources import JournalSource, LineSource
@@ -80,13 +78,11 @@ class RunDelivery:
         self.wake: Callable[[], object] = lambda: None
         self._told = told
         self._backoff = backoff or backoffs.USUAL
-        self._owed_max_bytes = owed_max_bytes
         self._clock = clock
         self._uploaded = Uploaded(folder.notes / "uploaded.jsonl")
         self._run_sink = RunSink(server, folder)
         self._look_again_s = 0.0
         self._ending = ((-1, -1), False)
-        self._lag_since_s: float | None = None
         self._is_closing = False
         self._close_lock = threading.Lock()
         journal = store.folder / JOURNAL
@@ -99,15 +95,15 @@ class RunDelivery:
         self._run_lane = add(self._run_source, self._run_sink)
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
         add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
-        self._files = Beside(
-            add(
-                JournalSource(journal, "files", "file"),
-                FileSink(
-                    server, ids, lambda: folder.target.project_id, store.files, self._uploaded
-                ),
-            ),
-            self._files_paused,
+        files = JournalSource(journal, "files", "file")
+        files_lane = add(
+            files,
+            FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded),
         )
+        self._files = Beside(files_lane, self._files_paused)
+        self.room = None
+        if owed_max_bytes is not None:
+            self.room = Room(store, lambda: self._lanes, (files, files_lane), owed_max_bytes)
 
     def _run_id(self) -> str:
         return self.folder.target.run_id
@@ -135,7 +131,8 @@ class RunDelivery:
             OSError: the run's folder cannot be read.
         """
         self._is_closing = False
-        self._watch_room()
+        if self.room is not None:
+            self.room.look()
         if self.halted is not None and not self._may_go_on():
             return False
         if not self._is_at_home():
@@ -155,19 +152,6 @@ class RunDelivery:
             self._note(self._run_lane, Halt(error))
             return False
         return True
-
-    def _watch_room(self) -> None:
-        """Have the store refuse records while too much waits, and take them again after."""
-        if self._owed_max_bytes is None:
-            return
-        owed = sum(lane.source.size() - lane.cursor.offset for lane in self._lanes)
-        if owed < self._owed_max_bytes:
-            self.store.refuse_more(None)
-            return
-        what = (
-            f"{owed} bytes wait for delivery, and {SPOOL_MAX_BYTES} allows {self._owed_max_bytes}"
-        )
-        self.store.refuse_more(OSError(errno.EFBIG, what))
 
     @property
     def prefix(self) -> str:
@@ -268,7 +252,7 @@ class RunDelivery:
         return self._pending(lane) > 0
 
     def _pending(self, lane: Lane) -> int:
-        return self._lanes.account(lane).report(Counter()).pending
+        return self._lanes.account(lane).pending()
 
     def _note(self, lane: Lane, verdict: Verdict) -> None:
         if isinstance(verdict, Halt) and verdict.whole_run:
@@ -304,16 +288,10 @@ class RunDelivery:
         for entry in self.rejected.entries():
             reasons[entry["stream"]][entry["code"]] += 1
         streams = {name: account.report(reasons[name]) for name, account in self._lanes.accounts()}
-        report = DeliveryReport(
+        return DeliveryReport(
             self.folder.target.url, streams, "" if self.halted is None else str(self.halted),
             folder=str(self.store.folder),
         )  # fmt: skip
-        if not report.pending:
-            self._lag_since_s = None
-            return report
-        if self._lag_since_s is None:
-            self._lag_since_s = self._clock()
-        return replace(report, lag_s=self._clock() - self._lag_since_s)
 
     def take_lease(self) -> bool:
         """Take the right to deliver, if nobody else has it; tell whether this process has it.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ml_dash._base.fork import reset_in_child
-from ml_dash._base.policy import failure_of
+from ml_dash._base.policy import end_of
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.run_delivery import RunDelivery
 from ml_dash._delivery.signs import Signs
@@ -80,7 +80,7 @@ class Shipper:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            error = failure_of(self._round)
+            error = end_of(self._round)
             if error is None:
                 self._crashes_in_row = 0
             else:

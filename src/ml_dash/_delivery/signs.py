@@ -106,4 +106,7 @@ def _streams_of(report: DeliveryReport) -> dict[str, Any]:
 
 def _account_of(stream: StreamReport) -> dict[str, Any]:
     reasons = [{"code": code, "count": count} for code, count in sorted(stream.rejected.items())]
-    return {**stream.as_dict(), "rejected": sum(stream.rejected.values()), "reasons": reasons}
+    refused = {"rejected": sum(stream.rejected.values()), "reasons": reasons}
+    account = {**stream.as_dict(), **refused}
+    del account["lag_s"]  # grows by itself
+    return account

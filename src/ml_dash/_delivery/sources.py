@@ -104,6 +104,15 @@ class LineSource:
                 position += len(data)
         return records
 
+    def records(self, start: int, end: int) -> Iterator[tuple[bytes, int]]:
+        """Yield the records that begin in a part of the stream, each with where it ends.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        if start < end:
+            yield from (each for each in self._lines(start, end) if self._is_record(each[0]))
+
     def _is_plain(self, data: bytes) -> bool:
         """Tell whether each line of a part is a record."""
         return not data.startswith(b"\n") and b"\n\n" not in data

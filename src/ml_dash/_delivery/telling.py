@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ml_dash._base.attribution import warn_user
 from ml_dash._base.facts import about
-from ml_dash._base.policy import ErrorHandlingMode, failure_of, handle_error, log_error
+from ml_dash._base.policy import ErrorHandlingMode, end_of, failure_of, handle_error, log_error
 from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict
 from ml_dash.exceptions import DataLossError, MLDashError, RecoverableError, RecoverableWarning
 
@@ -120,7 +120,7 @@ class Telling:
             error.hint = f"{error.hint}; then {hint}" if error.hint else hint
             self._tell(error, logging.CRITICAL)
 
-    def crashed(self, error: Exception, crashes: int) -> None:
+    def crashed(self, error: BaseException, crashes: int) -> None:
         """Take note of an error that no stream could deal with; the thread goes on."""
         if not _is_worth_telling(crashes):
             _log.error(
@@ -155,7 +155,7 @@ class Telling:
 
     def _call_back(self, error: MLDashError) -> None:
         if self._on_error is not None:
-            failed = failure_of(lambda: self._on_error and self._on_error(error))
+            failed = end_of(lambda: self._on_error and self._on_error(error))
             if failed is not None:
                 log_error(failed, "calling on_delivery_error", logger=_log.name)
 

@@ -53,6 +53,8 @@ class FileStore:
         self._journal = journal
         self._durable = durable
         self._intake = FileIntake(self.index, durable=durable)
+        self.admit: Callable[[int], object] = lambda _size_bytes: None
+        """Raises OSError when there is no room for so many bytes."""
         reset_in_child(self)
 
     # -- storing ---------------------------------------------------------------------------------
@@ -92,6 +94,7 @@ class FileStore:
         record = self._draft(path, filename or origin.name, **said)
 
         def fill(target: Path) -> blobs.Blob:
+            self.admit(origin.stat().st_size)
             blob = blobs.copy_in(origin, target, durable=self._durable)
             blobs.verify(blob.checksum, checksum, origin, "nothing was stored")
             return blob
@@ -113,6 +116,7 @@ class FileStore:
 
         def fill(target: Path) -> blobs.Blob:
             make(target)
+            self.admit(target.stat().st_size)
             return blobs.measure(target, durable=self._durable)
 
         return self._take_in(record, fill, None, record["filename"])
@@ -306,10 +310,14 @@ class FileStore:
             InvalidValueError: a value is of a wrong type; nothing was changed.
             LocalWriteError: nothing was changed.
         """
-        return self._change(file_id, {**_checked(**changes), "updatedAt": stamp()})
+        changed = {**_checked(**changes), "updatedAt": stamp()}
+        return self._change(file_id, changed, lambda: self.admit(0))
 
-    def _change(self, file_id: str, changes: dict[str, Any]) -> Record:
+    def _change(
+        self, file_id: str, changes: dict[str, Any], first: Callable[[], object] = lambda: None
+    ) -> Record:
         try:
+            first()
             with self._journal.transaction() as add:
                 self.index.import_foreign(add)
                 known = self._there(self.index.records.get(file_id), file_id)

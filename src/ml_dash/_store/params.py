@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class ParamStore:
         self._created_at: str | None = None
         self._updated_at: str | None = None
         self._stale = False
+        self.admit: Callable[[int], object] = lambda _size_bytes: None
+        """Raises OSError when there is no room for so many bytes."""
         journal.on(_KIND, self._fold)
 
     def _fold(self, event: Event) -> None:
@@ -53,6 +56,7 @@ class ParamStore:
             OSError: nothing was changed.
             SerializationError: a value has no JSON form; nothing was changed.
         """
+        self.admit(0)
         with self._journal.transaction() as add:
             self.import_foreign(add)
             add(_KIND, {"version": self.version + 1, "data": data, "updatedAt": stamp()})

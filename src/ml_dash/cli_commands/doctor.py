@@ -11,7 +11,8 @@ import click
 import ml_dash
 from ml_dash import future
 from ml_dash._arguments import spool_root
-from ml_dash._delivery.checkup import Finding, look_at_disk, look_at_runs, look_at_server
+from ml_dash._base.settings import DeliverySettings
+from ml_dash._delivery.checkup import Finding, Runs, look_at_disk, look_at_server, look_at_spool
 from ml_dash.cli_commands._call import json_option
 from ml_dash.cli_commands._codes import DONE, FAILED
 from ml_dash.cli_commands._connect import server_url, url_option
@@ -25,8 +26,9 @@ from ml_dash.cli_commands._runs import owing
                 type=click.Path(exists=True, path_type=Path))  # fmt: skip
 @json_option
 def command(roots: tuple[Path, ...], url: str | None, as_json: bool) -> int:
-    """Look at the server, the token, the clock, the disk, and what is pending or was rejected.
+    """Look at the servers, the tokens, the clock, the disk, and what is pending or was rejected.
 
+    The servers are the one that is configured, and those that runs below ROOT owe something to.
     ROOT is a folder of runs, or a run; .dash and the spool when there is none. Exits with 1 when
     something is not as it should be.
     """
@@ -45,7 +47,10 @@ def _findings(roots: tuple[Path, ...], url: str) -> Iterator[Finding]:
     yield Finding("version", True, words)
     on = [each.flag.name for each in future.settings() if each.on]
     yield Finding("flags", True, ", ".join(on) or "all as in 0.6, with warnings")
-    yield from look_at_server(url)
+    runs = Runs(owing(roots))
+    for each in dict.fromkeys([url, *runs.owed_to]):
+        yield from look_at_server(each)
     yield look_at_disk(roots[0] if roots else Path.cwd())
     yield look_at_disk(spool_root())
-    yield from look_at_runs(owing(roots))
+    yield look_at_spool(spool_root(), DeliverySettings.from_env().spool_max_bytes)
+    yield from runs.findings
