@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,21 +28,22 @@ class Content:
     files: dict[str, str] = field(default_factory=dict)
 
 
-def wanted(blocks: Iterable[tuple[int, int]], refused: Iterable[int] = ()) -> Content:
+def wanted(blocks: Iterable[tuple[int, int]], refused: Mapping[str, int]) -> Content:
     """Return what a server has of blocks of records when it has all that it did not refuse.
 
     Args:
         blocks: Number of the first record, and how many there are.
-        refused: Numbers of the records that it refuses in each stream.
+        refused: Number of the record that it refuses, by stream.
     """
     made = Content()
-    bad = set(refused)
     for start, count in blocks:
         for number in range(start, start + count):
             made.others.append(number)
-            if number not in bad:
+            if number != refused.get("metrics/train"):
                 made.points.append((number, "nan"))
+            if number != refused.get("logs"):
                 made.logs.append((f"line {number}", number))
+            if number != refused.get("tracks/robot/pose"):
                 made.entries.append((float(number), number))
         made.params |= {f"p{start}": start, "last": start}
         made.files[f"models/w{start}.bin"] = hashlib.sha256(content_of(start)).hexdigest()

@@ -285,7 +285,8 @@ ROWS: tuple[Row, ...] = (
         "400, 409, 413, 422: one record among 1,000", "finds the record by halving the batch, "
         "sets it aside, goes on", Verdict.REFUSAL,
         "`ml-dash rejected list`, `retry`, `export`, `discard`",
-        (Fault("400-nested-too-deeply", count=1000, poison=Poison({"deep": _nested(100)})),
+        (Fault("400-nested-too-deeply", count=1000, poison=Poison(
+            {"deep": _nested(100)}, streams=("metrics/train", "logs"))),
          _refused(409),
          Fault("413", count=1000, poison=Poison({"text": "x" * (BODY_MAX_BYTES + 1)},
                                                 bytes(FILE_MAX_BYTES + 1))),

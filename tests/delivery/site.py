@@ -47,6 +47,7 @@ class Site:
     def __init__(
         self, data: Path, files: Path | None = None, disks: Mapping[str, SmallDisk] | None = None
     ) -> None:
+        data.mkdir(exist_ok=True)
         options = () if files is None else ("--files", str(files))
         self.server = RunningServer(data, options=options, settings=_LIMITS)
         self.server.start()
@@ -74,7 +75,7 @@ class Site:
 
 
 @contextmanager
-def on_small_disks(data: Path) -> Iterator[Site]:
+def on_small_disks() -> Iterator[Site]:
     """Run a server whose database and files are on small disks of their own; needs root."""
     disks = {}
     try:

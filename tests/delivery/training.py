@@ -25,8 +25,9 @@ from ml_dash import Experiment
 from ml_dash._delivery import backoff, bulk, shipper, telling
 from ml_dash._delivery.backoff import Backoff
 from ml_dash.cli import main
-from ml_dash.exceptions import MLDashError
+from ml_dash.exceptions import DeliveryTimeoutError, MLDashError
 
+STREAMS = ("metrics/train", "logs", "tracks/robot/pose", "params", "files")
 BLOCK = 20
 """Records of each stream that are logged at a time."""
 NAME = "ml-dash.test"
@@ -63,11 +64,13 @@ class Poison:
 
     Attributes:
         fields: What a record of a metric, a log, a track and the parameters has besides.
-        file: What a file has; empty for none.
+        file: What a file has.
+        streams: The streams that have such a record.
     """
 
     fields: Mapping[str, Any]
     file: bytes = b""
+    streams: tuple[str, ...] = STREAMS
 
 
 @dataclass(frozen=True)
@@ -258,19 +261,24 @@ class _Script:
     def record(self, start: int, count: int = BLOCK, poison: Poison | None = None) -> None:
         """Log records of each stream; one of each may be poisoned."""
         exp, insist = self._exp, self._insist
-        bad = start + count // 2 if poison else -1
+
+        def more(stream: str, number: int = start + count // 2) -> Mapping[str, Any]:
+            bad = poison and stream in poison.streams and number == start + count // 2
+            return poison.fields if poison and bad else {}
+
         for number in range(start, start + count):
-            more = poison.fields if poison and number == bad else {}
-            insist(exp.metrics("train").log, step=number, loss=float("nan"), **more)
+            insist(exp.metrics("train").log, step=number, loss=float("nan"),
+                   **more("metrics/train", number))  # fmt: skip
             insist(exp.metrics("eval/top").log, step=number)
-            insist(exp.log, f"line {number}", n=number, **more)
-            insist(exp.tracks("robot/pose").append, x=number, _ts=float(number), **more)
+            insist(exp.log, f"line {number}", n=number, **more("logs", number))
+            insist(exp.tracks("robot/pose").append, x=number, _ts=float(number),
+                   **more("tracks/robot/pose", number))  # fmt: skip
         insist(exp.params.set, **{f"p{start}": start, "last": start})
         self._save(f"w{start}.bin", content_of(start))
-        if poison:
-            insist(exp.params.set, **poison.fields)
-            if poison.file:
-                self._save("poison.bin", poison.file)
+        if more("params"):
+            insist(exp.params.set, **more("params"))
+        if poison and more("files"):
+            self._save("poison.bin", poison.file)
 
     def _save(self, name: str, content: bytes) -> None:
         source = self._setup.root / name
@@ -281,6 +289,17 @@ class _Script:
         """Hand everything over, and return the account."""
         report: dict[str, Any] = self._insist(self._exp.flush).as_dict()
         return report
+
+    def try_flush(self) -> str:
+        """Hand over what can be; return the class of the error that says that not all could be."""
+        try:
+            self._exp.flush()
+        except DeliveryTimeoutError as error:
+            return type(error).__name__
+        except MLDashError as error:
+            self._raised.append((type(error).__name__, str(error)))
+            return self.try_flush()
+        return ""
 
     def close(self) -> dict[str, Any]:
         """End the run, and return the account."""
