@@ -170,7 +170,8 @@ def _trust(world: World, name: str) -> None:
 
 
 def _find(world: World, finds: bool) -> None:
-    world.training.do("find_host", finds)
+    for script in world.scripts:
+        script.do("find_host", finds)
     world.proxy.hang_up()
 
 
@@ -179,6 +180,11 @@ def _sleep(world: World) -> None:
     world.proxy.wait_for(lambda: bool(world.proxy.seen))
     world.training.stop()
     threading.Event().wait(ASLEEP_S)
+
+
+def _wake(world: World) -> None:
+    for script in world.scripts:
+        script.go_on()
 
 
 def _delete(world: World) -> None:
@@ -258,7 +264,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "the laptop sleeps", "goes on where it was", Verdict.OUTAGE, "nothing",
         (Fault("asleep", {"kind": "hang", "after": True}, meet=_sleep,
-               end=lambda w: w.training.go_on(), env={"ML_DASH_REQUEST_TIMEOUT": "0.5"}),),
+               end=_wake, env={"ML_DASH_REQUEST_TIMEOUT": "0.5"}),),
     ),
     Row(
         "the clock jumps, forwards or backwards", "waits by a clock that does not jump",
@@ -309,8 +315,7 @@ ROWS: tuple[Row, ...] = (
         (Fault("refused-at-the-start", begin=lambda w: w.proxy.close_port(),
                end=lambda w: w.proxy.open_port(), env=_AT_START),
          Fault("no-such-host-at-the-start",
-               begin=lambda w: w.training.do("find_host", False),
-               end=lambda w: w.training.do("find_host", True), env=_AT_START),
+               begin=lambda w: _find(w, False), end=lambda w: _find(w, True), env=_AT_START),
          Fault("tls-at-the-start", begin=lambda w: _trust(w, "strange"),
                end=lambda w: _trust(w, "own"), tls=True, env=_AT_START),
          Fault("503-at-the-start", {"status": 503}, env=_AT_START)),

@@ -210,8 +210,7 @@ def test_a_client_that_is_killed_meanwhile(make: Make, verdict: Verdict, fault: 
     meet(world, verdict, fault)
     script.kill()
     world.scripts.clear()
-    if fault.meet is None:
-        fault.stop(world)
+    fault.stop(world)
     synced(world, script.folder, fault)
 
 

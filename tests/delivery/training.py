@@ -335,11 +335,7 @@ class _Script:
 
     def command(self, *words: str) -> int:
         """Run a command, and return its exit code."""
-        try:
-            main(list(words))
-        except SystemExit as end:
-            return end.code if isinstance(end.code, int) else int(bool(end.code))
-        return 0
+        return main(list(words))
 
 
 def content_of(start: int) -> bytes:
