@@ -130,6 +130,8 @@ class Shipper:
         self,
         timeout_s: float,
         seen: Callable[[DeliveryReport], object] = lambda _report: None,
+        *,
+        raises: bool = True,
     ) -> bool:
         """Wait until everything accepted before this call is dealt with, or cannot be now.
 
@@ -139,6 +141,7 @@ class Shipper:
         Args:
             timeout_s: How long to wait at most, in seconds.
             seen: Called with the account every now and then.
+            raises: Whether what the thread has met ends the wait, in STRICT mode.
 
         Returns:
             Whether it is dealt with.
@@ -158,7 +161,8 @@ class Shipper:
             if self.delivery.reached(goal):
                 return True
             if self._served >= asked:
-                self.telling.raise_deferred()
+                if raises:
+                    self.telling.raise_deferred()
                 if report.halted:
                     return False
             left_s = ends_s - time.monotonic()
