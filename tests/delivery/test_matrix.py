@@ -233,3 +233,45 @@ def account_of(world: World, run: Path) -> dict[str, Any]:
 
     with opened(run, folder_of(run, world.url)) as delivery:
         return delivery.report().as_dict()
+
+
+def open_in_vain(world: World, mode: str, fault: Fault) -> str:
+    """Start a script that meets the failure at its start; return what that raised."""
+    script = world.start(mode)
+    fault.start(world)
+    raised: str = script.do("open")
+    return raised
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("fault", AT_START, ids=name)
+def test_a_start_that_fails(make: Make, fault: Fault, mode: str) -> None:
+    """The start raises what the table says, once, and nothing is recorded."""
+    world = make(fault)
+    assert open_in_vain(world, mode, fault) == fault.raises
+    assert not world.training.folder.exists()
+    seen = world.training.seen()
+    assert (len(seen.raised), seen.warned, seen.told()) == (1, [], [])
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+@pytest.mark.parametrize("fault", AT_START, ids=name)
+def test_a_permissive_start_that_fails(make: Make, fault: Fault, end: str) -> None:
+    """The run is recorded all the same, which is told; a sync delivers it, a killed one too."""
+    world = make(fault)
+    assert open_in_vain(world, "permissive", fault) == ""
+    script = world.training
+    script.do("record", 0)
+    if end == "close":
+        report = script.do("close")
+        adds_up(report)
+        assert report["delivered"] == 0
+        assert report["pending"] == report["accepted"] > 0
+        seen = script.seen()
+        assert (seen.raised, seen.warned) == ([], [])
+        assert sum("it goes on without the server" in line for _, line in seen.logged) == 1
+    script.kill()
+    world.scripts.clear()
+    fault.stop(world)
+    assert run_command(world.setup(), "sync", str(script.folder))[0] == 0
+    all_there(world, script.folder, account_of(world, script.folder), fault, 0)
