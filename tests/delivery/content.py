@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from ml_dash._record import codec
 from ml_dash.client import RemoteClient
 from ml_dash.exceptions import RemoteNotFoundError
 from tests.delivery.training import content_of
@@ -48,6 +50,27 @@ def wanted(blocks: Iterable[tuple[int, int]], refused: Mapping[str, int]) -> Con
         made.params |= {f"p{start}": start, "last": start}
         made.files[f"models/w{start}.bin"] = hashlib.sha256(content_of(start)).hexdigest()
     return made
+
+
+def stored(run: Path) -> Content:
+    """Return what is on disk of a run that has ended."""
+    made = Content()
+    for point in _lines(run / "metrics/train/data.jsonl"):
+        made.points.append((point["data"]["step"], str(point["data"]["loss"])))
+    made.others = [point["data"]["step"] for point in _lines(run / "metrics/eval%2Ftop/data.jsonl")]
+    made.logs = [(e["message"], e["metadata"]["n"]) for e in _lines(run / "logs/logs.jsonl")]
+    made.entries = [(e["timestamp"], e["x"]) for e in _lines(run / "tracks/robot_pose/data.jsonl")]
+    made.params = codec.decode((run / "parameters.json").read_bytes())["data"]
+    for file in codec.decode((run / "files/.files_metadata.json").read_bytes())["files"]:
+        if not file.get("deletedAt"):
+            path = f"{file['path'].strip('/')}/{file['filename']}"
+            made.files[path] = hashlib.sha256(next(run.glob(f"files/**/{file['id']}/*"))
+                                              .read_bytes()).hexdigest()  # fmt: skip
+    return made
+
+
+def _lines(path: Path) -> list[Any]:
+    return [codec.decode(line) for line in path.read_bytes().splitlines()]
 
 
 def found(url: str, token: str, owner: str, run_id: str) -> Content:

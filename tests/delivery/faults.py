@@ -82,7 +82,7 @@ SHOWN = {
          "permissive": Told(0, "DataLossWarning", _E)},
     ),
 }  # fmt: skip
-"""What each mode shows; a start that fails is raised, but in PERMISSIVE, and the clock is silent."""
+"""What each mode shows of them; a start that fails is raised, but in PERMISSIVE."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ class Fault:
         poison: What is in one record of each stream.
         starts_again: Whether only the next start of the run goes on, with the run made anew.
         raises: What a start raises that meets it, but in PERMISSIVE.
+        modes: The error modes that it is tested in.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Fault:
     poison: Poison | None = None
     starts_again: bool = False
     raises: str = ""
+    modes: tuple[str, ...] = MODES
 
     def start(self, world: World) -> None:
         """Let it begin."""
@@ -151,8 +153,10 @@ class Row:
     kept: str = "everything"
 
 
-def _status(name: str, status: int, **more: Any) -> Fault:
-    return Fault(name, {"status": status, **more})
+def _status(
+    name: str, status: int, headers: Mapping[str, str] | None = None, **facts: Any
+) -> Fault:
+    return Fault(name, {"status": status, "headers": headers or {}}, **facts)
 
 
 def _refused(status: int, streams: tuple[str, ...] = STREAMS) -> Fault:
@@ -205,7 +209,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         "500, 502, 504", "tries again after 0 to 0.5 s, then up to twice as long each time, at "
         "most 30 s", Verdict.OUTAGE, "nothing",
-        (_status("500", 500), _status("502", 502), _status("504", 504)),
+        (_status("500", 500), _status("502", 502, modes=("default",)),
+         _status("504", 504, modes=("permissive",))),
     ),
     Row(
         "503 or 429 with `Retry-After`", "waits as long as asked, at most 5 min", Verdict.OUTAGE,

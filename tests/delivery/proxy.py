@@ -9,11 +9,13 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.delivery.loopback import Fault, Loopback, _Handler
 
 _RESET = Fault("reset")
+_BUNDLES = "ml-dash-bundle"
 _TORN_AFTER_BYTES = 20
 
 
@@ -24,8 +26,9 @@ class Proxy(Loopback):
         behind: URL of the server that it asks.
 
     Attributes:
-        forgets_keys: Whether the server behind gets no idempotency keys, as one of 0.6 that does
-            not know them.
+        is_old: Whether the server behind knows no idempotency keys, and says nothing of what it
+            can do, as one of 0.6.
+        bundles: Whether it says that it takes records of several streams in one request.
         tls: What new connections are encrypted with; None for not at all.
     """
 
@@ -35,7 +38,10 @@ class Proxy(Loopback):
         super().__init__()
         self.RequestHandlerClass = _Passing
         self.behind = urlsplit(behind).netloc
-        self.forgets_keys = False
+        self.is_old = False
+        self.bundles = True
+        self._each: Fault | None = None
+        self._left: dict[str, int] = {}
         self.tls: ssl.SSLContext | None = None
         self._thread = threading.Thread()
 
@@ -61,19 +67,36 @@ class Proxy(Loopback):
             super().hang_up()
             self.connections.clear()
 
-    def fail(self, kind: str = "status", **facts: object) -> Fault:
+    def fail(self, kind: str = "status", **facts: Any) -> Fault:
         """Fail on what comes next."""
         with self.lock:
             if self.released.is_set():
                 self.released = threading.Event()
             return super().fail(kind, **facts)
 
+    def fail_each(self, times: int, **facts: Any) -> None:
+        """Fail on the first requests of each path."""
+        self._each = Fault(times=times, **facts)
+
+    @property
+    def tears(self) -> bool:
+        """Whether it breaks connections before it has read a request to its end."""
+        return any(fault.kind == "torn" for fault in (self._each, *self.faults) if fault)
+
+    def each_fault(self, method: str, path: str) -> Fault | None:
+        """Return what goes wrong with one of the first requests of a path; None for nothing."""
+        each = self._each
+        if each is None or method not in each.methods:
+            return None
+        left = self._left[path] = self._left.get(path, each.times) - 1
+        return each if left >= 0 else None
+
     def heal(self) -> None:
         """Fail no longer, and let go of what hangs."""
         super().heal()
         self.released.set()
 
-    def get_request(self) -> tuple[socket.socket, object]:
+    def get_request(self) -> tuple[socket.socket, Any]:
         """Take a connection; it is encrypted on the thread that reads from it."""
         connection, address = super().get_request()
         if self.tls is not None:
@@ -94,18 +117,12 @@ class _Passing(_Handler):
 
     def answer(self) -> None:
         server = self.server
+        size = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(min(size, _TORN_AFTER_BYTES) if server.tears else size)
         with server.lock:
-            torn = self._is_torn()
-        if torn:
-            self.rfile.read(_TORN_AFTER_BYTES)
-            self._arrived()
-            self.go_wrong(_RESET)
-            return
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        with server.lock:
-            fault = self.next_fault(self._plain(body))
+            fault = self.next_fault(b"" if server.tears else self._plain(body))
         if fault is None or fault.after:
-            answered = self.pass_on(body)
+            answered = self.pass_on(body + self.rfile.read(size - len(body)))
         self._arrived()
         if fault is not None:
             self.go_wrong(fault)
@@ -116,9 +133,8 @@ class _Passing(_Handler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - of the base class
 
-    def _is_torn(self) -> bool:
-        first = next((each for each in self.server.faults if each.kind == "torn"), None)
-        return first is not None and self.next_fault(b"") is first
+    def next_fault(self, body: bytes) -> Fault | None:
+        return super().next_fault(body) or self.server.each_fault(self.command, self.path)
 
     def _plain(self, body: bytes) -> bytes:
         packed = self.headers.get("content-encoding") == "gzip"
@@ -143,11 +159,13 @@ class _Passing(_Handler):
         finally:
             connection.close()
         skipped = {"content-length", "transfer-encoding", "connection", "server", "date"}
+        if self.server.is_old or not self.server.bundles:
+            skipped.add(_BUNDLES)
         headers = {k.lower(): v for k, v in answer.getheaders() if k.lower() not in skipped}
         return answer.status, found, headers
 
     def _is_forgotten(self, header: str) -> bool:
-        return self.server.forgets_keys and header.lower() == "idempotency-key"
+        return self.server.is_old and header.lower() == "idempotency-key"
 
 
 @contextmanager

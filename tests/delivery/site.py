@@ -148,7 +148,7 @@ class World:
 
 
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Make a certificate for the scripts' server; return its file and what a server does with it."""
+    """Make a certificate for the scripts' server; return its file, and a context that uses it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now = datetime.now(timezone.utc)

@@ -5,96 +5,44 @@ Between the script, a process of its own, and the project's own server is a prox
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-import ssl
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+pytest.importorskip("uvicorn")
+
+from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.target import folder_of
+from ml_dash._delivery.telling import TELL_AFTER_S
 from tests.delivery import faults
 from tests.delivery.content import Content, found, wanted
 from tests.delivery.faults import FAULTS, MODES, SHOWN, Fault, Verdict
-from tests.delivery.proxy import Proxy, passing
-from tests.delivery.site import Site, World, certificate, on_small_disks
-from tests.delivery.training import BLOCK, Seen, Training, run_command
+from tests.delivery.site import World
+from tests.delivery.training import BLOCK, STREAMS, Seen, Training, run_command
 
-pytest.importorskip("uvicorn")
-
-_numbers = itertools.count()
 Make = Callable[[Fault], World]
-WHILE_OPEN = [each for each in FAULTS if each[0] is not Verdict.START]
+WHILE_OPEN = [
+    pytest.param(verdict, fault, mode, id=f"{fault.name}-{mode}")
+    for verdict, fault in FAULTS
+    if verdict is not Verdict.START
+    for mode in fault.modes
+]
+KILLED = [
+    pytest.param(verdict, fault, id=fault.name)
+    for verdict, fault in FAULTS
+    if verdict is not Verdict.START and fault.modes == MODES
+]
 AT_START = [fault for verdict, fault in FAULTS if verdict is Verdict.START]
-ON_THE_WAY = [f for verdict, f in FAULTS if verdict is Verdict.OUTAGE and f.way and not f.meet]
-ROUTES = ("/logs", "/metrics/train/", "/tracks/", "/parameters", "/nodes")
-
-
-def name(each: Any) -> str:
-    """Return how a parameter is called."""
-    return str(getattr(each, "name", each)) if not isinstance(each, Verdict) else each.name.lower()
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Return the project's server, one for all tests of this process."""
-    made = Site(tmp_path_factory.mktemp("site"))
-    yield made
-    made.server.kill()
-
-
-@pytest.fixture(scope="session")
-def small_site() -> Iterator[Site]:
-    """Return a server on small disks, one for all tests of this process."""
-    if os.environ.get("ML_DASH_TEST_NO_MOUNT") == "1":
-        pytest.skip("ML_DASH_TEST_NO_MOUNT=1: full disks are not tested")
-    with on_small_disks() as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def certificates(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, dict[str, ssl.SSLContext]]:
-    """Return the certificate that scripts trust, and what a server does with this and another."""
-    path, own = certificate(tmp_path_factory.mktemp("own"))
-    return path, {"own": own, "strange": certificate(tmp_path_factory.mktemp("strange"))[1]}
-
-
-@pytest.fixture
-def make(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    certificates: tuple[Path, dict[str, ssl.SSLContext]],
-) -> Iterator[Make]:
-    """Return a function that makes the world of a failure."""
-    made: list[tuple[World, Any]] = []
-
-    def world(fault: Fault) -> World:
-        site = request.getfixturevalue("small_site" if fault.small_disks else "site")
-        number = next(_numbers)
-        user, namespace = f"user-{number}", f"lab-{number}"
-        token = site.token(user)
-        site.member(namespace, user, "admin")
-
-        def encrypt(proxy: Proxy) -> None:
-            proxy.tls = certificates[1]["own"] if fault.tls else None
-
-        way = passing(site.server.address, encrypt)
-        env = {"SSL_CERT_FILE": str(certificates[0]), "ML_DASH_CLOSE_TIMEOUT": "60", **fault.env}
-        made.append((World(
-            site, way.__enter__(), user, namespace, token, tmp_path, certificates[1], env
-        ), way))  # fmt: skip
-        return made[-1][0]
-
-    yield world
-    for each, way in made:
-        for script in each.scripts:
-            script.kill()
-        way.__exit__(None, None, None)
+LOST = [
+    fault
+    for _, fault in FAULTS
+    if fault.name in ("500", "torn", "reset") or fault.name.endswith("after-commit")
+]
+TRIES = 3
 
 
 def there(world: World, run: Path) -> Content:
@@ -166,13 +114,12 @@ def meet(world: World, verdict: Verdict, fault: Fault) -> None:
     if fault.meet is not None:
         fault.meet(world)
     elif verdict is Verdict.OUTAGE:
-        world.training.do("wait_for", "failed (", 3 if "hang" not in fault.name else 2)
+        world.training.do("wait_for", "failed (", TRIES if "hang" not in fault.name else 2)
     elif verdict is not Verdict.UNSEEN:
         world.training.do("wait_for", "While delivering the run")
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("verdict", "fault"), WHILE_OPEN, ids=name)
+@pytest.mark.parametrize(("verdict", "fault", "mode"), WHILE_OPEN)
 def test_a_failure_while_a_run_is_open(
     make: Make, verdict: Verdict, fault: Fault, mode: str
 ) -> None:
@@ -201,7 +148,7 @@ def test_a_failure_while_a_run_is_open(
     recovered(verdict, script.seen())
 
 
-@pytest.mark.parametrize(("verdict", "fault"), WHILE_OPEN, ids=name)
+@pytest.mark.parametrize(("verdict", "fault"), KILLED)
 def test_a_client_that_is_killed_meanwhile(make: Make, verdict: Verdict, fault: Fault) -> None:
     """What it had accepted is delivered by a sync: once, in order, refused records apart."""
     world = make(fault)
@@ -229,8 +176,6 @@ def synced(world: World, run: Path, fault: Fault) -> None:
 
 def account_of(world: World, run: Path) -> dict[str, Any]:
     """Return the account of a run that nobody writes."""
-    from ml_dash._delivery.bulk import opened
-
     with opened(run, folder_of(run, world.url)) as delivery:
         return delivery.report().as_dict()
 
@@ -244,7 +189,7 @@ def open_in_vain(world: World, mode: str, fault: Fault) -> str:
 
 
 @pytest.mark.parametrize("mode", MODES[:2])
-@pytest.mark.parametrize("fault", AT_START, ids=name)
+@pytest.mark.parametrize("fault", AT_START, ids=lambda fault: fault.name)
 def test_a_start_that_fails(make: Make, fault: Fault, mode: str) -> None:
     """The start raises what the table says, once, and nothing is recorded."""
     world = make(fault)
@@ -255,7 +200,7 @@ def test_a_start_that_fails(make: Make, fault: Fault, mode: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["close", "kill"])
-@pytest.mark.parametrize("fault", AT_START, ids=name)
+@pytest.mark.parametrize("fault", AT_START, ids=lambda fault: fault.name)
 def test_a_permissive_start_that_fails(make: Make, fault: Fault, end: str) -> None:
     """The run is recorded all the same, which is told; a sync delivers it, a killed one too."""
     world = make(fault)
@@ -275,3 +220,95 @@ def test_a_permissive_start_that_fails(make: Make, fault: Fault, end: str) -> No
     fault.stop(world)
     assert run_command(world.setup(), "sync", str(script.folder))[0] == 0
     all_there(world, script.folder, account_of(world, script.folder), fault, 0)
+
+
+@pytest.mark.parametrize("bundled", [True, False], ids=["bundled", "apart"])
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.name)
+def test_each_request_fails(make: Make, fault: Fault, bundled: bool) -> None:
+    """Whatever kind of request is lost, twice each, its records are there once and in order."""
+    world = make(fault)
+    world.env["ML_DASH_REQUEST_TIMEOUT"] = "0.5"
+    world.proxy.bundles = bundled
+    script = world.start()
+    assert script.do("open") == ""
+    world.proxy.fail_each(2, **fault.way)  # type: ignore[arg-type]
+    script.do("record", 0)
+    script.do("record", BLOCK)
+    report = script.do("close")
+    all_there(world, script.folder, report, fault, 0, BLOCK)
+    assert report["retries"] >= 2 * len(STREAMS)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_outage_while_a_run_closes(make: Make, mode: str) -> None:
+    """The end waits until it is over, in STRICT too, and everything arrives before it raises."""
+    fault = next(fault for _, fault in FAULTS if fault.name == "500")
+    world = make(fault)
+    script = open_run(world, mode)
+    fault.start(world)
+    script.do("record", BLOCK)
+    script.begin("close")
+    world.proxy.wait_for(lambda: len(world.proxy.seen) >= TRIES)
+    fault.stop(world)
+    all_there(world, script.folder, script.result("close"), fault, 0, BLOCK)
+    promised(Verdict.OUTAGE, mode, script.seen())
+    recovered(Verdict.OUTAGE, script.seen())
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["lives", "killed"])
+def test_a_server_that_does_not_know_keys(make: Make, killed: bool) -> None:
+    """At least once, in order, and the doubt is noted: how many records may be there twice."""
+    fault = next(fault for _, fault in FAULTS if fault.name == "reset-after-commit")
+    world = make(fault)
+    world.proxy.is_old = True
+    script = open_run(world, "permissive")
+    lost = world.proxy.fail("reset", part="/logs", after=True, times=2)
+    script.do("record", BLOCK)
+    if killed:
+        world.proxy.wait_for(lambda: not lost.times)
+        script.kill()
+        world.scripts.clear()
+        assert run_command(world.setup(), "sync", str(script.folder))[0] == 0
+        report = account_of(world, script.folder)
+    else:
+        report = script.do("close")
+    adds_up(report)
+    lines = there(world, script.folder).logs
+    assert list(dict.fromkeys(lines)) == wanted([(0, BLOCK), (BLOCK, BLOCK)], {}).logs
+    assert len(lines) - 2 * BLOCK == 2 * report["maybe_duplicated"] > 0
+    assert report["streams"]["logs"]["maybe_duplicated"] == report["maybe_duplicated"]
+
+
+def test_the_rules_as_users_have_them(make: Make) -> None:
+    """Nothing is shortened: an outage of under 5 s is not shown, one of 10 s is, once."""
+    fault = next(fault for _, fault in FAULTS if fault.name == "500")
+    worlds = {mode: make(fault) for mode in MODES}
+    for mode, world in worlds.items():
+        script = world.start(mode, impatient=False)
+        assert script.do("open") == ""
+        script.do("record", 0)
+    for outage_s, start in ((TELL_AFTER_S - 3, BLOCK), (2 * TELL_AFTER_S, 2 * BLOCK)):
+        for world in worlds.values():
+            fault.start(world)
+            world.training.do("record", start)
+        threading.Event().wait(outage_s)
+        for mode, world in worlds.items():
+            is_long = outage_s > TELL_AFTER_S
+            world.training.do("wait_for", "While delivering the run" if is_long else "failed (")
+            fault.stop(world)
+            world.training.do("flush")
+            verdict = Verdict.OUTAGE if is_long else Verdict.UNSEEN
+            promised(verdict, mode, world.training.seen())
+    for mode, world in worlds.items():
+        report = world.training.do("close")
+        all_there(world, world.training.folder, report, fault, 0, BLOCK, 2 * BLOCK)
+        promised(Verdict.OUTAGE, mode, world.training.seen())
+        recovered(Verdict.OUTAGE, world.training.seen())
+
+
+def test_the_page_has_the_table() -> None:
+    """``python -m tests.delivery.faults`` writes it again."""
+    page = faults.PAGE.read_text("utf-8")
+    assert faults.written(page) == page
+    names = [fault.name for _, fault in FAULTS]
+    assert len(set(names)) == len(names)

@@ -121,11 +121,23 @@ class Training:
 
     def do(self, step: str, *args: Any) -> Any:
         """Let it make a step, and return what comes of it."""
+        self.begin(step, *args)
+        return self.result(step)
+
+    def begin(self, step: str, *args: Any) -> None:
+        """Let it begin a step; :meth:`result` returns what comes of it."""
         self._pipe.send((step, args))
+
+    def result(self, step: str) -> Any:
+        """Return what comes of a step that was begun."""
         assert self._pipe.poll(_STEP_MAX_S), f"{step} takes too long"
         done, result = self._pipe.recv()
         assert done, result
         return result
+
+    def wait_a_little(self, part: float) -> None:
+        """Return after a while, or when a step that was begun has ended."""
+        self._pipe.poll(part * 0.1)
 
     def seen(self) -> Seen:
         """Return what its user has seen so far."""
