@@ -141,7 +141,7 @@ class Shipper:
         Args:
             timeout_s: How long to wait at most, in seconds.
             seen: Called with the account every now and then.
-            raises: Whether what the thread has met ends the wait, in STRICT mode.
+            raises: Whether what the thread has met is raised, in STRICT mode.
 
         Returns:
             Whether it is dealt with.
@@ -158,13 +158,11 @@ class Shipper:
         while True:
             report = self.report()
             seen(report)
-            if self.delivery.reached(goal):
-                return True
-            if self._served >= asked:
-                if raises:
-                    self.telling.raise_deferred()
-                if report.halted:
-                    return False
+            done = self.delivery.reached(goal)
+            if raises and (done or self._served >= asked):
+                self.telling.raise_deferred()
+            if done or (self._served >= asked and report.halted):
+                return done
             left_s = ends_s - time.monotonic()
             if left_s <= 0:
                 return False
