@@ -200,8 +200,9 @@ class Courier:
 
     def _late(self, report: DeliveryReport, when: str) -> DeliveryTimeoutError:
         why = report.halted or report.last_error
+        when = "" if report.halted else f" {when}"
         return DeliveryTimeoutError(
-            f"{report.pending} of {report.accepted} records were not delivered to {self.url} "
+            f"{report.pending} of {report.accepted} records were not delivered to {self.url}"
             f"{when}" + (f": {why}" if why else ""),
             context={"url": self.url, "pending": report.pending, "rejected": report.rejected},
             kept=f"all of them are in {report.folder}",
@@ -242,6 +243,8 @@ class Courier:
 
             with recording("taking the delivered run off the disk", self._mode):
                 prune(self._store, shipper.delivery.prefix)
+        if deferred is not None:
+            raise deferred
 
     def _drain(self, shipper: Shipper) -> MLDashError | None:
         from ml_dash._store.outage import write_error
@@ -259,7 +262,8 @@ class Courier:
                 shown = done
 
             try:
-                shipper.hand_over(patience_s, seen)
+                shipper.hand_over(patience_s, seen, raises=False)
+                shipper.telling.raise_deferred()
             except MLDashError as error:
                 return error
             except OSError as error:
@@ -286,8 +290,6 @@ class Courier:
         if self._held():
             return  # the store has told of what the disk refuses
         self._say(f"Not all data delivered: {line}; see `ml-dash rejected list {report.folder}`")
-        if deferred is not None:
-            raise deferred
 
     def _held(self) -> int:
         """Return how many accepted records are not even on disk."""

@@ -89,9 +89,9 @@ def test_ctrl_c_while_a_close_hangs_loses_nothing(server: Loopback, tmp_path: Pa
     script.write_text(
         "from ml_dash import Experiment\n"
         "from ml_dash._delivery.shipper import Shipper\n"
-        "def told(shipper, *args, hand_over=Shipper.hand_over):\n"
+        "def told(shipper, *args, hand_over=Shipper.hand_over, **how):\n"
         "    print('closing', flush=True)\n"
-        "    return hand_over(shipper, *args)\n"
+        "    return hand_over(shipper, *args, **how)\n"
         f"exp = Experiment({PREFIX!r}, dash_url={server.url!r}, dash_root={str(tmp_path)!r})\n"
         "exp.run.start()\n"
         "exp.flush()\n"

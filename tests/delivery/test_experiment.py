@@ -218,14 +218,14 @@ def test_permissive_goes_on_without_a_server(make: Make, monkeypatch: pytest.Mon
 
 def test_strict_raises_at_the_next_call(make: Make, server: Loopback) -> None:
     """A record that is refused in the background raises in a later call of the script, once."""
-    heard: list[MLDashError] = []
-    exp = make(error_mode="strict", on_delivery_error=heard.append)
+    heard = threading.Event()
+    exp = make(error_mode="strict", on_delivery_error=lambda _: heard.set())
     server.refuses = lambda record: record.get("message") == "poison"
     with exp.run:
         exp.log("good")
         exp.log("poison")
         exp._courier._shipper.wake()  # type: ignore[union-attr]
-        server.wait_for(lambda: ("POST" in str(server.seen[-1])) and bool(heard))
+        assert heard.wait(20)
         with pytest.raises(RemoteRejectedError, match="422"):
             exp.log("not taken")
         exp.log("taken")
@@ -275,13 +275,13 @@ def test_nothing_stays_open_after_a_start_that_fails(
 
 def test_the_account_can_be_asked_for(make: Make, server: Loopback) -> None:
     """What a thread has met is raised by the next call that uses the run, not by ``ledger()``."""
-    heard: list[MLDashError] = []
-    exp = make(error_mode="strict", on_delivery_error=heard.append)
+    heard = threading.Event()
+    exp = make(error_mode="strict", on_delivery_error=lambda _: heard.set())
     server.refuses = lambda record: record.get("message") == "poison"
     with exp.run:
         exp.log("poison")
         exp._courier._shipper.wake()  # type: ignore[union-attr]
-        server.wait_for(lambda: bool(heard))
+        assert heard.wait(20)
         assert exp.ledger().streams["logs"].accepted == 1
         with pytest.raises(RemoteRejectedError):
             exp.log("not taken")

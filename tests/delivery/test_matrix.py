@@ -1,305 +1,314 @@
-"""Every failure, in every error mode, with a client that lives and with one that is killed."""
+"""Every failure of the table, in every error mode, with a client that lives and one that is killed.
+
+Between the script, a process of its own, and the project's own server is a proxy that fails.
+"""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import subprocess
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ml_dash import Experiment
-from ml_dash._delivery import backoff, shipper, telling
-from ml_dash._delivery.backoff import Backoff
-from ml_dash._delivery.bulk import Outcome, sync
+pytest.importorskip("uvicorn")
+
+from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.target import folder_of
-from ml_dash.exceptions import (
-    DataLossWarning,
-    DeliveryTimeoutError,
-    MLDashError,
-    RecoverableWarning,
-    ServerUnreachableError,
-)
-from tests.delivery.loopback import TOKEN, Loopback, serving
+from ml_dash._delivery.telling import TELL_AFTER_S
+from tests.delivery import faults
+from tests.delivery.content import Content, found, wanted
+from tests.delivery.faults import FAULTS, MODES, SHOWN, Fault, Verdict
+from tests.delivery.site import World
+from tests.delivery.training import BLOCK, STREAMS, Seen, Training, run_command
 
-PREFIX = "alice/vision/sweeps/first"
-MODES = ("strict", "default", "permissive")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What goes wrong, and what that is to the user: an outage, a halt or a refusal."""
-
-    name: str
-    what: str
-    how: dict[str, Any] = field(default_factory=dict)
-
-    def begin(self, server: Loopback) -> None:
-        """Let it go wrong from now on."""
-        server.fail(**{"part": "/experiments/", **self.how})
-
-
-OUTAGES = (
-    Failure("500", "outage", {"status": 500, "times": 3}),
-    Failure("server-disk-full", "outage", {"status": 507, "times": 2}),
-    Failure("503-retry-after", "outage",
-            {"status": 503, "headers": {"retry-after": "0"}, "times": 2}),
-    Failure("429", "outage", {"status": 429, "headers": {"retry-after": "0"}, "times": 2}),
-    Failure("reset", "outage", {"kind": "reset", "times": 2}),
-    Failure("reset-after-commit", "outage", {"kind": "reset", "after": True, "times": 2}),
-    Failure("truncated", "outage", {"kind": "cut", "times": 2}),
-    Failure("truncated-after-commit", "outage", {"kind": "cut", "after": True, "times": 2}),
-    Failure("html", "outage", {"kind": "page", "times": 2}),
-    Failure("302", "outage", {"status": 302, "headers": {"location": "/login"}, "times": 2}),
-    Failure("hang", "outage", {"kind": "hang", "times": 1}),
-    Failure("hang-after-commit", "outage", {"kind": "hang", "after": True, "times": 1}),
-)  # fmt: skip
-HALTS = tuple(Failure(str(status), "halt", {"status": status}) for status in (401, 403, 404))
-REFUSALS = (
-    Failure("422-poisoned", "refusal"),
-    *(Failure(str(status), "refusal", {"status": status, "times": 99, "when": b"poison"})
-      for status in (400, 409, 413)),
-)  # fmt: skip
-ALL = (*OUTAGES, *HALTS, *REFUSALS)
-# A process for each takes time: all of them when asked for, else one of each kind.
-KILLED = [
-    failure
-    for failure in ALL
-    if os.environ.get("ML_DASH_TEST_FULL")
-    or failure.name in ("500", "reset-after-commit", "hang-after-commit", "401", "422-poisoned")
+Make = Callable[[Fault], World]
+WHILE_OPEN = [
+    pytest.param(verdict, fault, mode, id=f"{fault.name}-{mode}")
+    for verdict, fault in FAULTS
+    if verdict is not Verdict.START
+    for mode in fault.modes
 ]
+KILLED = [
+    pytest.param(verdict, fault, id=fault.name)
+    for verdict, fault in FAULTS
+    if verdict is not Verdict.START and fault.modes == MODES
+]
+AT_START = [fault for verdict, fault in FAULTS if verdict is Verdict.START]
+LOST = [
+    fault
+    for _, fault in FAULTS
+    if fault.name in ("500", "torn", "reset") or fault.name.endswith("after-commit")
+]
+TRIES = 3
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have little patience, so that the matrix is over soon."""
-    monkeypatch.setenv("ML_DASH_TOKEN", TOKEN)
-    monkeypatch.setenv("ML_DASH_CLOSE_TIMEOUT", "20")
-    monkeypatch.setenv("ML_DASH_REQUEST_TIMEOUT", "0.3")
-    monkeypatch.setattr(backoff, "USUAL", Backoff(base_s=0.02, cap_s=0.05))
-    monkeypatch.setattr(telling, "TELL_AFTER_S", 0.0)
-    monkeypatch.setattr(shipper, "POLL_S", 0.02)
+def there(world: World, run: Path) -> Content:
+    """Return what the server has of the run."""
+    run_id = folder_of(run, world.url).target.run_id
+    return found(world.site.server.address, world.token, world.namespace, run_id)
 
 
-@dataclass
-class Seen:
-    """What the user saw."""
-
-    raised: list[MLDashError] = field(default_factory=list)
-    warned: list[type[Warning]] = field(default_factory=list)
+def refused(run: Path) -> list[dict[str, Any]]:
+    """Return what is kept aside of a run."""
+    (path,) = run.glob(".ml-dash/delivery/*/rejected.jsonl")
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-@contextmanager
-def watching() -> Iterator[Seen]:
-    """Note the warnings of a block."""
-    seen = Seen()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield seen
-    seen.warned = [each.category for each in caught]
+def adds_up(report: dict[str, Any]) -> None:
+    """See that each stream's account, and the sum of all, adds up."""
+    for row in [*report["streams"].values(), {**report, "rejected": {"all": report["rejected"]},
+                                              "discarded": 0}]:  # fmt: skip
+        rest = row["delivered"] + row["pending"] + row["discarded"] + sum(row["rejected"].values())
+        assert row["accepted"] == rest, report
 
 
-def insist(seen: Seen, call: Any, *args: Any, **kwargs: Any) -> Any:
-    """Make a call of a script until it does not raise."""
-    while True:
-        try:
-            return call(*args, **kwargs)
-        except MLDashError as error:
-            seen.raised.append(error)
-            assert len(seen.raised) < 20
+def all_there(world: World, run: Path, report: dict[str, Any], fault: Fault, *starts: int) -> None:
+    """See that the server has what was accepted without what is kept aside, once, in order."""
+    adds_up(report)
+    assert (report["pending"], report["maybe_duplicated"]) == (0, 0)
+    blocks = [(start, fault.count if start == BLOCK else BLOCK) for start in starts]
+    bad = BLOCK + fault.count // 2
+    streams = fault.poison.streams if fault.poison else ()
+    assert there(world, run) == wanted(blocks, dict.fromkeys(streams, bad))
+    assert report["rejected"] == len(streams)
+    if fault.poison is None:
+        return
+    aside = refused(run)
+    assert sorted(entry["stream"] for entry in aside) == sorted(streams)
+    assert all(str(entry["status"]) in fault.name and entry["reason"] for entry in aside)
 
 
-def record(exp: Experiment, seen: Seen, poison: bool, start: int = 0) -> None:
-    """Log points, lines, entries and parameters; one line may be poisoned."""
-    for number in range(start, start + 40):
-        insist(seen, exp.metrics("train").log, step=number)
-        insist(seen, exp.log, "poison" if poison and number == 17 else f"line {number}")
-    insist(seen, exp.params.set, lr=start)
+def promised(verdict: Verdict, mode: str, seen: Seen) -> None:
+    """See that the user saw what the mode promises, once."""
+    if verdict is Verdict.UNSEEN:
+        assert (seen.raised, seen.warned, seen.told(), seen.recovered()) == ([], [], [], [])
+        return
+    shown = SHOWN[verdict].modes[mode]
+    assert [level for level, _ in seen.told()] == [shown.level], seen
+    assert len(seen.raised) == shown.raised, seen
+    assert [kind for kind, _ in seen.warned] == [shown.warned] * bool(shown.warned), seen
 
 
-def check(server: Loopback, count: int, refused: int) -> None:
-    """See that the server has each record once, in order, except what was refused."""
-    run = server.run
-    assert [point["step"] for point in run.points["train"]] == list(range(count))
-    expected = [f"line {number}" for number in range(count) if not (refused and number == 17)]
-    assert [line["message"] for line in run.logs] == expected
-    assert run.statuses[-1] == "COMPLETED"
+def recovered(verdict: Verdict, seen: Seen) -> None:
+    """See that the end of the failure was told, once."""
+    over = SHOWN[verdict].over if verdict in SHOWN else ""
+    assert [over in line for line in seen.recovered()] == [True] * bool(over), seen
 
 
-def promised(failure: Failure, mode: str, seen: Seen, caplog: pytest.LogCaptureFixture) -> None:
-    """See that the user was told what the mode promises, once."""
-    told = [each for each in caplog.records if "While delivering the run" in each.getMessage()]
-    assert len(told) == 1
-    if mode == "strict":
-        assert len(seen.raised) == 1
-        assert seen.warned == []
-    elif failure.what == "refusal":
-        assert seen.warned == [DataLossWarning]
-    else:
-        assert seen.warned == ([RecoverableWarning] if mode == "default" else [])
-    if mode != "strict":
-        assert seen.raised == []
-    if failure.what == "halt":
-        assert told[0].levelno == logging.CRITICAL
-    if failure.what == "outage":
-        assert caplog.text.count("works again after") == 1
+def open_run(world: World, mode: str) -> Training:
+    """Start a script whose first records arrive."""
+    script = world.start(mode)
+    assert script.do("open") == ""
+    script.do("record", 0)
+    script.do("flush")
+    world.proxy.seen.clear()
+    return script
+
+
+def meet(world: World, verdict: Verdict, fault: Fault) -> None:
+    """Log something that meets the failure; return when the user has been told."""
+    world.training.do("record", BLOCK, fault.count, fault.poison)
+    if fault.meet is not None:
+        fault.meet(world)
+    elif verdict is Verdict.OUTAGE:
+        world.training.do("wait_for", "failed (", TRIES if "hang" not in fault.name else 2)
+    elif verdict is not Verdict.UNSEEN:
+        world.training.do("wait_for", "While delivering the run")
+
+
+@pytest.mark.parametrize(("verdict", "fault", "mode"), WHILE_OPEN)
+def test_a_failure_while_a_run_is_open(
+    make: Make, verdict: Verdict, fault: Fault, mode: str
+) -> None:
+    """Everything arrives once and in order, the account adds up, the mode's promise is kept."""
+    world = make(fault)
+    script = open_run(world, mode)
+    fault.start(world)
+    meet(world, verdict, fault)
+    if verdict is not Verdict.OUTAGE:
+        owed = "DeliveryTimeoutError" if (verdict, mode) == (Verdict.HALT, "strict") else ""
+        assert [script.do("try_flush"), script.do("try_flush")] == [owed] * 2
+    if fault.starts_again:
+        promised(verdict, mode, script.seen())
+        adds_up(script.do("close"))
+        script = world.start(mode)
+        script.do("open")
+        promised(Verdict.UNSEEN, mode, script.seen())
+        all_there(world, script.folder, script.do("close"), fault, BLOCK)
+        return
+    fault.stop(world)
+    script.do("flush")
+    script.do("record", BLOCK + fault.count)
+    report = script.do("close")
+    all_there(world, script.folder, report, fault, 0, BLOCK, BLOCK + fault.count)
+    promised(verdict, mode, script.seen())
+    recovered(verdict, script.seen())
+
+
+@pytest.mark.parametrize(("verdict", "fault"), KILLED)
+def test_a_client_that_is_killed_meanwhile(make: Make, verdict: Verdict, fault: Fault) -> None:
+    """What it had accepted is delivered by a sync: once, in order, refused records apart."""
+    world = make(fault)
+    script = open_run(world, "permissive")
+    fault.start(world)
+    meet(world, verdict, fault)
+    script.kill()
+    world.scripts.clear()
+    fault.stop(world)
+    synced(world, script.folder, fault)
+
+
+def synced(world: World, run: Path, fault: Fault) -> None:
+    """Let a sync deliver what a run owes, or the run's next start, and see that it has."""
+    if fault.starts_again:
+        assert run_command(world.setup(), "sync", str(run))[0] == 3
+        script = world.start()
+        assert script.do("open") == ""
+        all_there(world, run, script.do("close"), fault, BLOCK)
+        return
+    code, _ = run_command(world.setup(), "sync", str(run))
+    assert code == (3 if fault.poison else 0)
+    all_there(world, run, account_of(world, run), fault, 0, BLOCK)
+
+
+def account_of(world: World, run: Path) -> dict[str, Any]:
+    """Return the account of a run that nobody writes."""
+    with opened(run, folder_of(run, world.url)) as delivery:
+        return delivery.report().as_dict()
+
+
+def open_in_vain(world: World, mode: str, fault: Fault) -> str:
+    """Start a script that meets the failure at its start; return what that raised."""
+    script = world.start(mode)
+    fault.start(world)
+    raised: str = script.do("open")
+    return raised
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("fault", AT_START, ids=lambda fault: fault.name)
+def test_a_start_that_fails(make: Make, fault: Fault, mode: str) -> None:
+    """The start raises what the table says, once, and nothing is recorded."""
+    world = make(fault)
+    assert open_in_vain(world, mode, fault) == fault.raises
+    assert not world.training.folder.exists()
+    seen = world.training.seen()
+    assert (len(seen.raised), seen.warned, seen.told()) == (1, [], [])
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+@pytest.mark.parametrize("fault", AT_START, ids=lambda fault: fault.name)
+def test_a_permissive_start_that_fails(make: Make, fault: Fault, end: str) -> None:
+    """The run is recorded all the same, which is told; a sync delivers it, a killed one too."""
+    world = make(fault)
+    assert open_in_vain(world, "permissive", fault) == ""
+    script = world.training
+    script.do("record", 0)
+    if end == "close":
+        report = script.do("close")
+        adds_up(report)
+        assert report["delivered"] == 0
+        assert report["pending"] == report["accepted"] > 0
+        seen = script.seen()
+        assert (seen.raised, seen.warned) == ([], [])
+        assert sum("it goes on without the server" in line for _, line in seen.logged) == 1
+    script.kill()
+    world.scripts.clear()
+    fault.stop(world)
+    assert run_command(world.setup(), "sync", str(script.folder))[0] == 0
+    all_there(world, script.folder, account_of(world, script.folder), fault, 0)
+
+
+@pytest.mark.parametrize("bundled", [True, False], ids=["bundled", "apart"])
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.name)
+def test_each_request_fails(make: Make, fault: Fault, bundled: bool) -> None:
+    """Whatever kind of request is lost, twice each, its records are there once and in order."""
+    world = make(fault)
+    world.env["ML_DASH_REQUEST_TIMEOUT"] = "0.5"
+    world.proxy.bundles = bundled
+    script = world.start()
+    assert script.do("open") == ""
+    world.proxy.fail_each(2, **fault.way)  # type: ignore[arg-type]
+    script.do("record", 0)
+    script.do("record", BLOCK)
+    report = script.do("close")
+    all_there(world, script.folder, report, fault, 0, BLOCK)
+    assert report["retries"] >= 2 * len(STREAMS)
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("failure", ALL, ids=lambda failure: failure.name)
-def test_a_failure_while_a_run_is_open(
-    server: Loopback, tmp_path: Path, failure: Failure, mode: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Everything arrives once and in order, the account adds up, the mode's promise is kept."""
-    caplog.set_level(logging.WARNING, "ml_dash")
-    poisoned = failure.what == "refusal"
-    if failure.name == "422-poisoned":
-        server.refuses = lambda each: each.get("message") == "poison"
-    exp = Experiment(PREFIX, dash_url=server.url, dash_root=tmp_path, error_mode=mode, echo=False)
-    with watching() as seen:
-        exp.run.start()
-        exp.log("line 0")
-        exp.metrics("train").log(step=0)
-        exp.flush()
-        server.run.logs.clear()
-        server.run.points.clear()
-        if failure.how:
-            failure.begin(server)
-        record(exp, seen, poisoned)
-        insist(seen, exp.flush)
-        insist(seen, exp.flush)
-        record(exp, seen, False, 40)
-        exp.run.complete()
-    check(server, 80, poisoned)
-    report = exp.delivery
-    assert (report.pending, report.rejected) == (0, int(poisoned))
-    assert report.accepted == report.delivered + report.rejected
-    assert report.maybe_duplicated == 0
-    promised(failure, mode, seen, caplog)
+def test_an_outage_while_a_run_closes(make: Make, mode: str) -> None:
+    """The end waits until it is over, in STRICT too, and everything arrives before it raises."""
+    fault = next(fault for _, fault in FAULTS if fault.name == "500")
+    world = make(fault)
+    script = open_run(world, mode)
+    fault.start(world)
+    script.do("record", BLOCK)
+    script.begin("close")
+    world.proxy.wait_for(lambda: len(world.proxy.seen) >= TRIES)
+    fault.stop(world)
+    all_there(world, script.folder, script.result("close"), fault, 0, BLOCK)
+    promised(Verdict.OUTAGE, mode, script.seen())
+    recovered(Verdict.OUTAGE, script.seen())
 
 
-_SCRIPT = """
-from ml_dash import Experiment
-from ml_dash._delivery import backoff
-backoff.USUAL = backoff.Backoff(base_s=0.02, cap_s=0.05)
-exp = Experiment({prefix!r}, dash_url={url!r}, dash_root={root!r}, error_mode="permissive",
-                 echo=False)
-exp.run.start()
-exp.flush()
-print("open", flush=True)
-input()
-for number in range(80):
-    exp.metrics("train").log(step=number)
-    exp.log("poison" if number == 17 and {poison} else f"line {{number}}")
-print("written", flush=True)
-exp.flush()
-input()
-"""
-
-
-def start(tmp_path: Path, url: str, poison: bool = False) -> subprocess.Popen[str]:
-    """Start a script that logs when it gets a line, and then waits."""
-    script = tmp_path / "train.py"
-    root = str(tmp_path / "data")
-    script.write_text(_SCRIPT.format(prefix=PREFIX, url=url, root=root, poison=poison))
-    child = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(script)], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert child.stdout is not None
-    assert child.stdout.readline() == "open\n"
-    return child
-
-
-def go_on(child: subprocess.Popen[str]) -> None:
-    """Let the script log, and return when it has."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.write("\n")
-    child.stdin.flush()
-    assert child.stdout.readline() == "written\n"
-
-
-def kill(child: subprocess.Popen[str]) -> None:
-    """End the script as nothing can foresee."""
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-
-
-@pytest.mark.parametrize("failure", KILLED, ids=lambda failure: failure.name)
-def test_a_client_that_is_killed_during_a_failure(
-    server: Loopback, tmp_path: Path, failure: Failure
-) -> None:
-    """What it had accepted is delivered by a sync: once, in order, refused records apart."""
-    poisoned = failure.what == "refusal"
-    child = start(tmp_path, server.url, poisoned)
-    if failure.name == "422-poisoned":
-        server.refuses = lambda each: each.get("message") == "poison"
-    elif not poisoned:
-        failure.begin(server)
-        server.faults[-1].times = 1_000_000
+@pytest.mark.parametrize("killed", [False, True], ids=["lives", "killed"])
+def test_a_server_that_does_not_know_keys(make: Make, killed: bool) -> None:
+    """At least once, in order, and the doubt is noted: how many records may be there twice."""
+    fault = next(fault for _, fault in FAULTS if fault.name == "reset-after-commit")
+    world = make(fault)
+    world.proxy.is_old = True
+    script = open_run(world, "permissive")
+    lost = world.proxy.fail("reset", part="/logs", after=True, times=2)
+    script.do("record", BLOCK)
+    if killed:
+        world.proxy.wait_for(lambda: not lost.times)
+        script.kill()
+        world.scripts.clear()
+        assert run_command(world.setup(), "sync", str(script.folder))[0] == 0
+        report = account_of(world, script.folder)
     else:
-        failure.begin(server)
-    before = len(server.seen)
-    go_on(child)
-    server.wait_for(lambda: any("/experiments/" in each[1] for each in server.seen[before:]))
-    kill(child)
-    if not poisoned:
-        server.heal()
-        server.released.set()
-    run = tmp_path / "data" / PREFIX
-    done = sync(run, folder_of(run, server.url))
-    assert done.outcome is (Outcome.REJECTED if poisoned else Outcome.DELIVERED)
-    server.run.statuses.append("COMPLETED")  # a killed run has no end
-    check(server, 80, poisoned)
-    assert done.report.accepted == done.report.delivered + done.report.rejected
+        report = script.do("close")
+    adds_up(report)
+    lines = there(world, script.folder).logs
+    assert list(dict.fromkeys(lines)) == wanted([(0, BLOCK), (BLOCK, BLOCK)], {}).logs
+    assert len(lines) - 2 * BLOCK == 2 * report["maybe_duplicated"] > 0
+    assert report["streams"]["logs"]["maybe_duplicated"] == report["maybe_duplicated"]
 
 
-def test_a_server_that_is_killed_and_comes_back(tmp_path: Path) -> None:
-    """While it is away records wait; when it is back it gets them, once."""
-    with serving() as first:
-        port, url = first.server_port, first.url
-        exp = Experiment(PREFIX, dash_url=url, dash_root=tmp_path, error_mode="permissive",
-                         echo=False)  # fmt: skip
-        exp.run.start()
-        record(exp, Seen(), False)
-        exp.flush()
-    record(exp, Seen(), False, 40)
-    with pytest.raises(DeliveryTimeoutError):
-        exp.flush(timeout_s=0.1)
-    with serving(port) as second:
-        second.runs, second.nodes, second.replies = first.runs, first.nodes, first.replies
-        exp.run.complete()
-        check(second, 80, 0)
+def test_the_rules_as_users_have_them(make: Make) -> None:
+    """Nothing is shortened: an outage of under 5 s is not shown, one of 10 s is, once."""
+    fault = next(fault for _, fault in FAULTS if fault.name == "500")
+    worlds = {mode: make(fault) for mode in MODES}
+    for mode, world in worlds.items():
+        script = world.start(mode, impatient=False)
+        assert script.do("open") == ""
+        script.do("record", 0)
+    for outage_s, start in ((TELL_AFTER_S - 3, BLOCK), (2 * TELL_AFTER_S, 2 * BLOCK)):
+        for world in worlds.values():
+            fault.start(world)
+            world.training.do("record", start)
+        threading.Event().wait(outage_s)
+        for mode, world in worlds.items():
+            is_long = outage_s > TELL_AFTER_S
+            world.training.do("wait_for", "While delivering the run" if is_long else "failed (")
+            fault.stop(world)
+            world.training.do("flush")
+            verdict = Verdict.OUTAGE if is_long else Verdict.UNSEEN
+            promised(verdict, mode, world.training.seen())
+    for mode, world in worlds.items():
+        report = world.training.do("close")
+        all_there(world, world.training.folder, report, fault, 0, BLOCK, 2 * BLOCK)
+        promised(Verdict.OUTAGE, mode, world.training.seen())
+        recovered(Verdict.OUTAGE, world.training.seen())
 
 
-def test_a_client_that_sleeps(server: Loopback, tmp_path: Path) -> None:
-    """A process that was stopped in the middle of a request goes on where it was."""
-    child = start(tmp_path, server.url)
-    fault = server.fail("hang", part="/append-batch", after=True)
-    go_on(child)
-    server.wait_for(lambda: fault.times == 0)
-    os.kill(child.pid, signal.SIGSTOP)
-    server.released.set()
-    os.kill(child.pid, signal.SIGCONT)
-    assert child.stdin is not None
-    child.communicate("\n", timeout=30)
-    assert child.returncode == 0
-    check(server, 80, 0)
-
-
-def test_tls_that_fails(tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that speaks no TLS where it should is unreachable, and the reason is said."""
-    monkeypatch.setenv("ML_DASH_CONNECT_TIMEOUT", "0.1")
-    url = server.url.replace("http:", "https:")
-    exp = Experiment(PREFIX, dash_url=url, dash_root=tmp_path)
-    with pytest.raises(ServerUnreachableError, match="SSL"):
-        exp.run.start()
+def test_the_page_has_the_table() -> None:
+    """``python -m tests.delivery.faults`` writes it again."""
+    page = faults.PAGE.read_text("utf-8")
+    assert faults.written(page) == page
+    names = [fault.name for _, fault in FAULTS]
+    assert len(set(names)) == len(names)

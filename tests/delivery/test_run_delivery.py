@@ -268,3 +268,72 @@ def test_the_account_says_for_how_long_records_wait(
     assert (report.lag_s, report.pending) == (0.0, 0)
     assert report.size_bytes == sum(each.size_bytes for each in report.streams.values()) > 0
     assert report.as_dict()["size_bytes"] == report.size_bytes
+
+
+def test_a_server_that_is_busy_is_left_alone_by_all(
+    deliver: Deliver, store: RunStore, server: Loopback
+) -> None:
+    """While it asks for time no stream is sent, whoever wants all to be handed over."""
+    now_s = 0.0
+    delivery = deliver(clock=lambda: now_s)
+    drain(delivery)
+    log(store, 3)
+    point(store, 3)
+    server.fail(status=503, headers={"Retry-After": "30"})
+    drain(delivery)
+    asked = len(server.seen)
+    for now_s in (0.0, 29.0):  # noqa: B007 - the clock shows it
+        delivery.resume()
+        drain(delivery)
+        assert len(server.seen) == asked
+    now_s = 30.0
+    delivery.resume()
+    drain(delivery)
+    assert messages(server) == lines(3)
+    assert steps(server) == [0, 1, 2]
+
+
+def test_another_token_is_looked_for(
+    deliver: Deliver, store: RunStore, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a 401 delivery goes on by itself, within 30 s after there is another token."""
+    now_s = 0.0
+    monkeypatch.setenv("ML_DASH_TOKEN", server.token)
+    delivery = deliver(clock=lambda: now_s, api_key=None)
+    drain(delivery)
+    server.token = "another"
+    log(store, 3)
+    drain(delivery)
+    asked = len(server.seen)
+    assert delivery.halted is not None
+    now_s = 31.0
+    drain(delivery)
+    assert len(server.seen) == asked
+    monkeypatch.setenv("ML_DASH_TOKEN", "another")
+    now_s = 60.0
+    drain(delivery)
+    assert len(server.seen) == asked
+    now_s = 62.0
+    drain(delivery)
+    assert delivery.halted is None
+    assert messages(server) == lines(3)
+
+
+def test_a_conflict_that_stays_is_a_refusal(
+    deliver: Deliver, store: RunStore, server: Loopback, tmp_path: Path
+) -> None:
+    """Two processes may make the same node; a name that is taken for good holds nothing up."""
+    delivery = deliver()
+    drain(delivery)
+    source = tmp_path / "a.txt"
+    for name, times in (("passes", 4), ("stays", 1000)):
+        source.write_bytes(name.encode())
+        store.files.store(source, path=name)
+        server.fail(status=409, times=times, when=name.encode())
+    log(store, 3)
+    for _ in range(12):
+        drain(delivery)
+    report = delivery.report()
+    assert (report.pending, report.rejected) == (0, 1)
+    assert server.files() == {"passes/a.txt": b"passes"}
+    assert messages(server) == lines(3)

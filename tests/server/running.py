@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,23 +15,29 @@ _LISTENING = re.compile(r"Listening +http://127\.0\.0\.1:(\d+)")
 
 
 class RunningServer:
-    """A server without authentication on this machine; its port stays the same.
+    """A server on this machine; its port stays the same.
 
     Args:
         data: Its folder.
         database: URL of its database; SQLite in the folder, when empty.
         command: What runs it, before its words.
-        options: Further options.
+        options: More options; without authentication, when omitted.
+        settings: Variables that it is started with.
     """
 
     def __init__(
-        self, data: Path, database: str = "", command: Sequence[str] = COMMAND,
-        options: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+        self,
+        data: Path,
+        database: str = "",
+        command: Sequence[str] = COMMAND,
+        options: Sequence[str] = ("--no-auth",),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._command = command
-        self._options = options
         self._data = data
         self._database = database
+        self._options = options
+        self._settings = settings or {}
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -42,13 +48,13 @@ class RunningServer:
 
     def start(self) -> None:
         """Start it, and wait until it says where it listens: from then on requests wait for it."""
-        command = [*self._command, "server", "--no-auth", "--port", str(self.port)]
-        command += ["--data", str(self._data), *self._options]
+        command = [*self._command, "server", *self._options, "--port", str(self.port)]
+        command += ["--data", str(self._data)]
         command += ["--database", self._database] if self._database else []
         with open(self._data / "log", "ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **self._settings, "PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
         assert self._process.stdout is not None
         for line in self._process.stdout:

@@ -49,6 +49,7 @@ class Lane:
     Attributes:
         state: What it does now.
         not_before_s: By ``clock``, when it tries again.
+        asked_until_s: By ``clock``, until when the server has asked to be left alone.
         last_error: What went wrong last; None since the last success.
     """
 
@@ -80,6 +81,7 @@ class Lane:
         self.state = State.READY
         self.failures = 0
         self.not_before_s = 0.0
+        self.asked_until_s = 0.0
         self.last_error: MLDashError | None = None
 
     @property
@@ -102,9 +104,9 @@ class Lane:
         """Whether there may be something that can be sent now."""
         return self.state is not State.HALTED and self._clock() >= self.not_before_s
 
-    def resume(self) -> None:
-        """Try again at once what was halted or put off."""
-        self.state, self.not_before_s = State.READY, 0.0
+    def resume(self, not_before_s: float = 0.0) -> None:
+        """Try again what was halted or put off, at once or from a moment on."""
+        self.state, self.not_before_s = State.READY, not_before_s
 
     def reload(self) -> None:
         """Look on disk again how far the stream is delivered."""
@@ -224,6 +226,8 @@ class Lane:
         self.last_error = verdict.error
         wait_s = self._backoff.wait_s(self.failures, verdict.retry_after_s)
         self.state, self.not_before_s = State.BACKING_OFF, self._clock() + wait_s
+        if verdict.retry_after_s is not None:
+            self.asked_until_s = self.not_before_s
         if self._cursor is not None and self._cursor.in_flight is not None:
             cursor = replace(self._cursor, retries=self._cursor.retries + 1)
             self._cursor = self._doubted(cursor) if verdict.may_have_arrived else cursor

@@ -263,11 +263,12 @@ class RunDelivery:
     # -- telling ---------------------------------------------------------------------------------
 
     def resume(self) -> None:
-        """Try again at once what was halted or put off."""
+        """Try again what was halted or put off: at once, unless the server asked for a wait."""
         self.halted = None
         self.server.credentials.forget()
+        asked_s = max(lane.asked_until_s for lane in self._lanes)
         for lane in self._lanes:
-            lane.resume()
+            lane.resume(asked_s)
 
     @property
     def next_try_s(self) -> float:

@@ -131,6 +131,8 @@ class Shipper:
         self,
         timeout_s: float,
         seen: Callable[[DeliveryReport], object] = lambda _report: None,
+        *,
+        raises: bool = True,
     ) -> bool:
         """Wait until everything accepted before this call is dealt with, or cannot be now.
 
@@ -140,6 +142,7 @@ class Shipper:
         Args:
             timeout_s: How long to wait at most, in seconds.
             seen: Called with the account every now and then.
+            raises: Whether what the thread has met is raised, in STRICT mode.
 
         Returns:
             Whether it is dealt with.
@@ -156,12 +159,11 @@ class Shipper:
         while True:
             report = self.report()
             seen(report)
-            if self.delivery.reached(goal):
-                return True
-            if self._served >= asked:
+            done = self.delivery.reached(goal)
+            if raises and (done or self._served >= asked):
                 self.telling.raise_deferred()
-                if report.halted:
-                    return False
+            if done or (self._served >= asked and report.halted):
+                return done
             left_s = ends_s - time.monotonic()
             if left_s <= 0:
                 return False

@@ -14,6 +14,7 @@ from ml_dash.exceptions import PrefixError
 Document = dict[str, Any]
 RUNNING: Final = "RUNNING"
 _CONFLICT: Final = 409
+_CONFLICTS_MAX: Final = 5
 
 
 def owner_of(prefix: str) -> str:
@@ -66,17 +67,20 @@ class RunSink:
     def __init__(self, server: Server, folder: TargetFolder) -> None:
         self._server = server
         self._folder = folder
+        self._conflicts = Conflicts()
 
     def send(self, batch: Batch) -> Verdict:
         """Send the last state; sent twice it does what it does when sent once."""
-        return retried_conflict(attempt(lambda: self._tell(events(batch.lines))))
+        verdict = attempt(lambda: self._tell(events(batch.lines)))
+        return self._conflicts.judged(batch.key, verdict)
 
     def part(self, batch: Batch) -> None:
         """Return None: it goes by itself."""
 
     def open(self, document: Document) -> Verdict:
         """Make the run on the server, so that its records have somewhere to go."""
-        return retried_conflict(attempt(lambda: self._register(document)))
+        verdict = attempt(lambda: self._register(document))
+        return self._conflicts.judged("", verdict)
 
     def _tell(self, states: list[Document]) -> None:
         last = states[-1]
@@ -89,6 +93,24 @@ class RunSink:
     def _register(self, document: Document) -> None:
         placed = {**document, "prefix": self._folder.target.prefix or document["prefix"]}
         self._folder.note(**ids_of(register(self._server, placed)))
+
+
+class Conflicts:
+    """Tells a conflict that passes from one that stays: a name that is taken for good."""
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._met = 0
+
+    def judged(self, key: str, verdict: Verdict) -> Verdict:
+        """Return a verdict on a batch; a conflict is to be retried the first few times."""
+        retried = retried_conflict(verdict)
+        self._met = 0 if retried is verdict or key != self._key else self._met
+        self._key = key
+        if retried is verdict:
+            return verdict
+        self._met += 1
+        return retried if self._met < _CONFLICTS_MAX else verdict
 
 
 def retried_conflict(verdict: Verdict) -> Verdict:

@@ -56,7 +56,8 @@ class Telling:
         self._failing: set[str] = set()
         self._told = False
         self._rejected = 0
-        self._halted = False
+        self._halted: dict[bool, set[str]] = {True: set(), False: set()}
+        """The streams that met a halt: of the whole run, and of their own."""
 
     def __call__(self, stream: str, verdict: Verdict) -> None:
         """Take note of a verdict on a batch of a stream."""
@@ -64,12 +65,13 @@ class Telling:
             self._failing.add(stream)
             self._failed(verdict.error)
         elif isinstance(verdict, Halt):
-            self._halt(verdict.error)
+            self._halt(stream, verdict)
         else:
             self._failing.discard(stream)
             # An outage is over when each stream that met it gets through.
             if not self._failing:
                 self._works()
+            self._goes_on(stream)
             if isinstance(verdict, Reject) and verdict.set_aside:
                 self._reject(verdict.error)
 
@@ -98,11 +100,18 @@ class Telling:
                 self._clock() - self._began_s, self._failures,
                 extra=about("delivering", url=self._url, failures=self._failures),
             )  # fmt: skip
-        elif self._halted:
-            _log.warning(
-                "Delivery to %s goes on", self._url, extra=about("delivering", url=self._url)
-            )
-        self._began_s, self._failures, self._told, self._halted = None, 0, False, False
+        self._began_s, self._failures, self._told = None, 0, False
+
+    def _goes_on(self, stream: str) -> None:
+        for streams in self._halted.values():
+            if stream in streams:
+                streams.remove(stream)
+                # Others may get through while this one does not: it is over when all do.
+                if not streams:
+                    _log.warning(
+                        "Delivery to %s goes on", self._url,
+                        extra=about("delivering", url=self._url),
+                    )  # fmt: skip
 
     def _reject(self, error: MLDashError) -> None:
         self._rejected += 1
@@ -112,9 +121,11 @@ class Telling:
             error.context["rejected"] = self._rejected
             self._tell(_as_loss(error))
 
-    def _halt(self, error: MLDashError) -> None:
-        if not self._halted:
-            self._halted = True
+    def _halt(self, stream: str, verdict: Halt) -> None:
+        streams, error = self._halted[verdict.whole_run], verdict.error
+        is_known = bool(streams) if verdict.whole_run else stream in streams
+        streams.add(stream)
+        if not is_known:
             error.kept = error.kept or self._kept
             hint = "`ml-dash sync` delivers the rest"
             error.hint = f"{error.hint}; then {hint}" if error.hint else hint

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.sinks import RunId, Server, events
-from ml_dash._delivery.status import retried_conflict
+from ml_dash._delivery.status import Conflicts
 from ml_dash._delivery.verdicts import Verdict, attempt
 from ml_dash._record import codec
 from ml_dash._store.files import FileStore
@@ -78,10 +78,12 @@ class FileSink:
         self._project_id = project_id
         self._files = files
         self._done = done
+        self._conflicts = Conflicts()
 
     def send(self, batch: Batch) -> Verdict:
         """Send what happened to one file; sent twice it does what it does when sent once."""
-        return retried_conflict(attempt(lambda: self._tell_all(events(batch.lines))))
+        verdict = attempt(lambda: self._tell_all(events(batch.lines)))
+        return self._conflicts.judged(batch.key, verdict)
 
     def part(self, batch: Batch) -> None:
         """Return None: it goes by itself."""
