@@ -94,7 +94,8 @@ def test_precision_and_recall(checked: Checked) -> None:
                   for line, found in marks(load(path)).items()}  # fmt: skip
         found = found_in(checked, path)
         wrong += [(path.name, line, use) for line, uses in found.items()
-                  for use in uses if use[1] == "certain" and use not in marked.get(line, ())]  # fmt: skip
+                  for use in uses
+                  if use[1] == "certain" and use not in marked.get(line, ())]  # fmt: skip
         missed += [(path.name, line, use) for line, uses in marked.items()
                    for use in uses if use not in found.get(line, ())]  # fmt: skip
         expected += sum(map(len, marked.values()))
@@ -120,7 +121,8 @@ def test_a_rewritten_program(rewritten: dict[Path, Fixed], path: Path) -> None:
         else:
             assert new == old
     todo = sum(each.new == "TODO" for found in marked.values() for each in found)
-    extra = sum(use[1] == "likely" for uses in found_in(check([path]), path).values() for use in uses)
+    found = found_in(check([path]), path).values()
+    extra = sum(use[1] == "likely" for uses in found for use in uses)
     assert todo <= text.count("# TODO(ml-dash ") <= todo + extra
 
 

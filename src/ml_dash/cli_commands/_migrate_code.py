@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from ml_dash.cli_commands._call import current, fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
 from ml_dash.exceptions import LocalWriteError, MissingDependencyError, UsageError
+from ml_dash.flags import api_of
 
 if TYPE_CHECKING:
     from ml_dash.migrate.check import Checked
@@ -43,7 +44,7 @@ def check(paths: tuple[Path, ...], form: str | None, as_json: bool) -> int:
     elif form == "sarif":
         put_json(forms.sarif(done))
     elif form == "github":
-        for line in forms.annotations(done):
+        for line in forms.of_github(done):
             click.echo(line)
     else:
         for each in done.findings:
@@ -56,7 +57,8 @@ def check(paths: tuple[Path, ...], form: str | None, as_json: bool) -> int:
 @_PATHS
 @click.option("--diff", is_flag=True, help="Print what would change, and change nothing.")
 @click.option("--from", "known", type=click.Path(exists=True, path_type=Path), metavar="FILE",
-              help="Only lines that `migrate report --json` has listed in this file.")  # fmt: skip
+              help="Only lines that runs have met: what `migrate report --json` printed, or "
+              "what it reads: a run, a folder of runs, a log.")  # fmt: skip
 @click.option("--interactive", is_flag=True, help="Show each file's change, and ask.")
 @click.option("--allow-dirty", is_flag=True, help="Also where git could not undo it.")
 def fix(paths: tuple[Path, ...], diff: bool, known: Path | None, interactive: bool,
@@ -116,38 +118,31 @@ def _refuse_dirty(paths: Sequence[Path], *, written: bool) -> None:
 
 
 def _fixed(checked: Checked, known: Path | None) -> tuple[list[Fixed], dict[str, str]]:
-    from ml_dash.migrate.fix import fix_all
+    from ml_dash.migrate.fix import fix_all, unfound
 
-    lines = _lines_of(known)
-    done, failed = fix_all(checked, lines)
+    rows = None if known is None else _rows_of(known)
+    done, failed = fix_all(checked, rows)
     for file, why in failed.items():
         fault(f"Passed over {file}: {why}")
-    if lines is not None:
-        _tell_unfound(checked, lines)
+    for row in unfound(checked, rows or ()):
+        note(f"{row['file']}:{row['line']} of the report is not among what was checked.")
     return done, failed
 
 
-def _lines_of(known: Path | None) -> dict[str, set[int]] | None:
-    if known is None:
-        return None
-    found: dict[str, set[int]] = {}
+def _rows_of(known: Path) -> list[dict[str, Any]]:
+    """Return the lines that a report lists, or that runs and logs have noted."""
+    from ml_dash.migrate.report import collect
+
+    if known.is_dir() or not known.read_bytes().lstrip().startswith(b"["):
+        return collect([known])
     try:
-        for row in json.loads(known.read_bytes()):
-            found.setdefault(str(Path(row["file"]).resolve()), set()).add(int(row["line"]))
+        rows = [{**row, "file": str(row["file"]), "line": int(row["line"])}
+                for row in json.loads(known.read_bytes())]  # fmt: skip
+        for row in rows:
+            api_of(row["api"])
     except (ValueError, KeyError, TypeError) as error:
         raise click.UsageError(f"{known} is not what `migrate report --json` prints.") from error
-    return found
-
-
-def _tell_unfound(checked: Checked, lines: dict[str, set[int]]) -> None:
-    """Name the lines of a report that nothing was found in."""
-    seen = {(str(source.path.resolve()), line) for source, uses in checked.uses
-            for use in uses for line in range(use.first_line, use.last_line + 1)}  # fmt: skip
-    for file, numbers in lines.items():
-        for number in sorted(numbers):
-            if (file, number) not in seen:
-                note(f"{file}:{number} of the report is not among what was checked, "
-                     "or nothing is found there.")  # fmt: skip
+    return rows
 
 
 def _take(fixed: Fixed, diff: bool, interactive: bool) -> bool:

@@ -48,7 +48,7 @@ def _line_of_file(each: Finding) -> tuple[int, int]:
 # -- GitHub ----------------------------------------------------------------------------------------
 
 
-def annotations(done: Checked) -> Iterator[str]:
+def of_github(done: Checked) -> Iterator[str]:
     """Yield the findings as workflow commands that annotate a pull request."""
     for each in done.findings:
         number, column = _line_of_file(each)

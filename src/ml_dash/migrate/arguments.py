@@ -50,9 +50,12 @@ def _spread(call: ast.Call) -> Iterator[tuple[str, ast.AST]]:
             for key in each.value.keys:
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     yield key.value, each
-        elif each.arg is None and isinstance(each.value, ast.Call):
-            if isinstance(each.value.func, ast.Name) and each.value.func.id == "dict":
-                yield from ((inner, each) for inner in _keywords(each.value))
+        elif each.arg is None and isinstance(each.value, ast.Call) and _is_dict(each.value.func):
+            yield from ((inner, each) for inner in _keywords(each.value))
+
+
+def _is_dict(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "dict"
 
 
 # -- Experiment ------------------------------------------------------------------------------------

@@ -54,12 +54,8 @@ def _by(parent: ast.AST, child: ast.AST, path: Path, shows_last: bool) -> str:
     """Return what a node does with its child; empty when it only gives it on to its own."""
     if isinstance(parent, (ast.NamedExpr, ast.Await)):
         return ""
-    if isinstance(parent, ast.IfExp):
-        return TRUTH if child is parent.test else ""
-    if isinstance(parent, ast.BoolOp):
-        if child is parent.values[-1]:
-            return ""
-        return OR if isinstance(parent.op, ast.Or) else TRUTH
+    if isinstance(parent, (ast.IfExp, ast.BoolOp)):
+        return _by_branch(parent, child)
     if isinstance(parent, ast.Compare) and _is_none_test(parent):
         return NONE_TEST
     if isinstance(parent, (ast.If, ast.While, ast.Assert)) or _is_not(parent):
@@ -74,6 +70,14 @@ def _by(parent: ast.AST, child: ast.AST, path: Path, shows_last: bool) -> str:
     if isinstance(parent, ast.Expr):
         return USED if shows_last else UNUSED
     return USED if isinstance(parent, _DEREFERENCED) else PASSED_ON
+
+
+def _by_branch(parent: ast.IfExp | ast.BoolOp, child: ast.AST) -> str:
+    if isinstance(parent, ast.IfExp):
+        return TRUTH if child is parent.test else ""
+    if child is parent.values[-1]:
+        return ""
+    return OR if isinstance(parent.op, ast.Or) else TRUTH
 
 
 def _by_call(parent: ast.Call, child: ast.AST) -> str:
@@ -183,12 +187,15 @@ def _handlers(path: Path) -> ast.Try | None:
         node = path[at]
         if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
             return None
-        if isinstance(node, ast.Try) and path[at + 1] in node.body:
-            if any(map(_is_broad, node.handlers)):
-                return node
+        if isinstance(node, ast.Try) and _catches_all(node, path[at + 1]):
+            return node
         if isinstance(node, ast.With) and path[at + 1] in node.body and _suppresses(node):
             return ast.Try([], [], [], [])
     return None
+
+
+def _catches_all(node: ast.Try, inside: ast.AST) -> bool:
+    return inside in node.body and any(map(_is_broad, node.handlers))
 
 
 def _is_broad(handler: ast.ExceptHandler) -> bool:

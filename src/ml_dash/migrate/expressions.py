@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from ml_dash.migrate import known
-from ml_dash.migrate.kinds import NONE, Kind, Known, element, giving, join, join_all, many, thing
-from ml_dash.migrate.scopes import Scope, Scopes
+from ml_dash.migrate.kinds import NONE, Kind, Known, element, giving, join, join_all, many
+from ml_dash.migrate.members import Members, last_name
+from ml_dash.migrate.scopes import Scope
 
 _SAME: Final = frozenset({"copy", "deepcopy", "replace", "run", "wait_for", "shield"})
 _LISTS: Final = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "frozenset"})
@@ -17,14 +17,7 @@ _LEAVES: Final = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
-def last_name(node: ast.AST) -> str:
-    """Return the name at the end of a dotted one; empty for what is none."""
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else ""
-
-
-class Expressions(Scopes):
+class Expressions(Members):
     """Reads expressions."""
 
     parents: list[ast.AST]
@@ -56,8 +49,8 @@ class Expressions(Scopes):
         self.parents.pop()
         return found
 
-    def below(self, node: ast.AST) -> None:
-        """Read what is below a node."""
+    def below(self, node: ast.AST) -> Known:
+        """Read what is below a node, of which nothing is known."""
         kind = type(node)
         names = _FIELDS.get(kind)
         if names is None:
@@ -70,6 +63,7 @@ class Expressions(Scopes):
                         self.kind_of(each)
             elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
                 self.kind_of(value)
+        return None
 
     def test(self, node: ast.expr) -> Known:
         """Read an expression that is asked whether it is true."""
@@ -188,42 +182,7 @@ class Expressions(Scopes):
         self._scopes.pop()
         return found
 
-    # -- members and calls -----------------------------------------------------------------------
-
-    def member(self, owner: Known, name: str) -> Known:
-        """Return what an attribute of something is."""
-        if owner is None:
-            return None
-        if owner.form == "module":
-            if owner.name.endswith(":"):
-                return self.project.name_of(owner.name[:-1], name)
-            return known.member_of_module(owner.name, name)
-        if owner.form in ("each", "map"):
-            return _of_container(owner, name)
-        if owner.form not in ("object", "class"):
-            return None
-        if ":" not in owner.name:
-            return known.MEMBERS.get((owner.name, name)) if owner.form == "object" else None
-        found = self.class_of(owner.name)
-        if found is None:
-            return None
-        if name in found.members:
-            return found.members[name]
-        above = (self.member(owner._replace(name=base.name), name)
-                 for base in found.bases if base is not None)  # fmt: skip
-        return next((kind for kind in above if kind is not None), None)
-
-    def type_of(self, owner: Known, name: str) -> str:
-        """Return which of our types a member comes from: of a class of the project its base."""
-        if owner is None or owner.form not in ("object", "class"):
-            return ""
-        if ":" not in owner.name:
-            return owner.name
-        found = self.class_of(owner.name)
-        if found is None or name in found.members:
-            return ""
-        bases = (self.type_of(base, name) for base in found.bases)
-        return next((each for each in bases if each), "")
+    # -- calls -----------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Known:
         func = self.kind_of(node.func)
@@ -234,21 +193,6 @@ class Expressions(Scopes):
             return self._by_name(node, arguments)
         self._note_arguments(func, node, arguments, named)
         return self.given_by(func)
-
-    def given_by(self, func: Kind) -> Known:
-        """Return what calling something gives."""
-        if func.form == "class":
-            return Kind("object", func.name)
-        if func.form == "function":
-            return func.of[0] if func.of else self.returned(func.name)
-        if func.form == "object" and ":" in func.name:
-            method = self.member(func, "__call__")
-            return self.given_by(method) if method is not None else self._from_base(func)
-        return known.CALLED.get(func.name) if func.form == "object" else None
-
-    def _from_base(self, func: Kind) -> Known:
-        base = self.type_of(func, "__call__")
-        return known.CALLED.get(base)
 
     def _note_arguments(
         self, func: Kind, node: ast.Call, arguments: Sequence[Known], named: dict[Any, Known]
@@ -289,101 +233,6 @@ class Expressions(Scopes):
             if before is not None and before.form == "each":
                 self.bind(owner.id, join(before, many(kind)))
 
-    def entered(self, kind: Known) -> Known:
-        """Return what ``with`` makes of something."""
-        if kind is None:
-            return None
-        if kind.form == "entered":
-            return kind.of[0]
-        if kind.form != "object":
-            return None
-        if ":" not in kind.name:
-            return known.ENTERED.get(kind.name)
-        for name in ("__enter__", "__aenter__"):
-            method = self.member(kind, name)
-            if method is not None:
-                return self.given_by(method)
-        return self._named_or_self(kind)
-
-    def _named_or_self(self, kind: Kind) -> Known:
-        base = known.ENTERED.get(self.type_of(kind, "__enter__"))
-        return kind if base == thing(base.name if base else "") and base is not None else None
-
-    # -- annotations -----------------------------------------------------------------------------
-
-    def annotated(self, node: ast.AST | None) -> Known:
-        """Return what an annotation says."""
-        if node is None:
-            return None
-        if isinstance(node, ast.Constant):
-            return NONE if node.value is None else self._quoted(node.value)
-        if isinstance(node, ast.BinOp):
-            return join(self.annotated(node.left), self.annotated(node.right))
-        if isinstance(node, ast.Subscript):
-            return self._parameterised(last_name(node.value), node.slice)
-        if not isinstance(node, (ast.Name, ast.Attribute)):
-            return None
-        found = self._plain(node)
-        return Kind("object", found.name) if found is not None and found.form == "class" else None
-
-    def _plain(self, node: ast.AST) -> Known:
-        if isinstance(node, ast.Name):
-            return self.lookup(node.id)
-        if isinstance(node, ast.Attribute):
-            return self.member(self._plain(node.value), node.attr)
-        return None
-
-    def _quoted(self, text: object) -> Known:
-        if not isinstance(text, str):
-            return None
-        try:
-            return self.annotated(ast.parse(text.strip(), mode="eval").body)
-        except SyntaxError:
-            return None  # a text in `Literal["..."]` is no annotation
-
-    def _parameterised(self, name: str, inner: ast.AST) -> Known:
-        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-        first, last = parts[0], parts[-1]
-        if name == "Optional":
-            return join(self.annotated(first), NONE)
-        if name == "Union":
-            return join_all([self.annotated(each) for each in parts])
-        if name in ("Annotated", "Final", "ClassVar", "Required", "NotRequired", "Coroutine"):
-            return self.annotated(last if name == "Coroutine" else first)
-        if name in _MAPS:
-            return Kind("map", of=(self.annotated(last),))
-        if name.lower() == "tuple" and not _is_open(parts):
-            return Kind("tuple", of=tuple(self.annotated(each) for each in parts))
-        if name in _MANY:
-            return many(self.annotated(first))
-        if name == "Callable":
-            return giving(self.annotated(last))
-        found = self.annotated(first) if name in ("type", "Type") else None
-        return found._replace(form="class") if found is not None else None
-
-
-def _is_open(parts: Sequence[ast.AST]) -> bool:
-    return isinstance(parts[-1], ast.Constant) and parts[-1].value is Ellipsis
-
-
-def _of_container(owner: Kind, name: str) -> Known:
-    held = owner.of[0]
-    if owner.form == "each":
-        return giving(held) if name == "pop" else giving(owner) if name == "copy" else None
-    found = {
-        "values": many(held), "items": many(Kind("tuple", of=(None, held))),
-        "get": join(held, NONE), "pop": held, "setdefault": held, "copy": owner,
-    }  # fmt: skip
-    return giving(found[name]) if name in found else None
-
-
-_MAPS: Final = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict",
-                          "DefaultDict", "OrderedDict"})  # fmt: skip
-_MANY: Final = frozenset({
-    "list", "List", "Sequence", "Iterable", "Iterator", "Collection", "set", "Set", "frozenset",
-    "FrozenSet", "tuple", "Tuple", "Generator", "AsyncIterator", "AsyncGenerator",
-    "AsyncIterable", "deque", "MutableSequence",
-})  # fmt: skip
 
 _BUILT_IN: dict[str, Callable[[Sequence[Known]], Known]] = {
     "enumerate": lambda given: many(Kind("tuple", of=(None, element(given[0])))) if given else None,

@@ -11,8 +11,8 @@ from ml_dash.flags import FLAGS, Api, Flag, api_of
 from ml_dash.migrate import arguments, contexts, known
 from ml_dash.migrate.arguments import Odd
 from ml_dash.migrate.contexts import METHOD, UNUSED, USED
-from ml_dash.migrate.expressions import last_name
 from ml_dash.migrate.kinds import Kind, Known
+from ml_dash.migrate.members import last_name
 from ml_dash.migrate.mocks import command_of, patched
 from ml_dash.migrate.project import Knowledge, Learned
 from ml_dash.migrate.sources import Source
@@ -109,7 +109,9 @@ class Finder(Statements):
     def _knows_us(self) -> bool:
         return known.PACKAGE in self._source.text
 
-    def _member(self, node: ast.Attribute, row: tuple[Flag, Api], owner: Known, called: bool) -> None:
+    def _member(
+        self, node: ast.Attribute, row: tuple[Flag, Api], owner: Known, called: bool
+    ) -> None:
         if row[1].name.startswith("userinfo."):
             context = contexts.of_answer(self.parents, shows_last=self._is_shown(node))
             becomes = 'fetch_or_raise().get("{}")' if context == USED else ""
@@ -230,8 +232,10 @@ class Finder(Statements):
         if len(self.parents) > 1 and getattr(self.parents[-2], "func", None) is node:
             last = max(last, self.parents[-2].end_lineno)  # type: ignore[attr-defined]
         guarded = contexts.is_guarded(self.parents)
-        self.found.append(Use(line, column, min(node.lineno, line), last, flag, api, certainty, context, guarded, advice,
-                              becomes, typed))  # fmt: skip
+        self.found.append(
+            Use(line, column, min(node.lineno, line), last, flag, api, certainty, context, guarded,
+                advice, becomes, typed)
+        )  # fmt: skip
 
 
 def _place_of_name(node: Any) -> tuple[int, int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import difflib
+import os
 import re
 import subprocess
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,9 +15,11 @@ from typing import Final
 import libcst as cst
 from libcst.metadata import MetadataWrapper
 
+from ml_dash.flags import api_of
 from ml_dash.migrate import known
 from ml_dash.migrate.check import Checked
-from ml_dash.migrate.finder import Use
+from ml_dash.migrate.finder import CERTAIN, Use
+from ml_dash.migrate.report import Row
 from ml_dash.migrate.rewriter import Rewriter
 from ml_dash.migrate.sources import Source, unhidden
 
@@ -57,21 +60,20 @@ class Fixed:
 
 
 def fix_all(
-    checked: Checked, lines: dict[str, set[int]] | None = None
+    checked: Checked, rows: Iterable[Row] | None = None
 ) -> tuple[list[Fixed], dict[str, str]]:
     """Return the modules that have uses, rewritten, and those that could not be, with why.
 
     Args:
         checked: What :func:`ml_dash.migrate.check.check` has found.
-        lines: By file, resolved: only uses in these lines.
+        rows: Only these lines, as :func:`ml_dash.migrate.report.collect` gives them; those in
+            which the code shows nothing are marked.
     """
     done, failed = [], {}
-    shared = _shared(source for source in checked.sources)
-    for source, uses in checked.uses:
-        place = str(source.path.resolve())
-        wanted = uses if lines is None else _in_lines(uses, lines.get(place, set()))
+    shared = _shared(checked.sources)
+    for source, uses in checked.uses if rows is None else _met(checked, list(rows)):
         try:
-            done.append(fix(source, wanted, shared))
+            done.append(fix(source, uses, shared))
         except cst.ParserSyntaxError as error:
             failed[str(source.path)] = f"LibCST cannot read line {error.raw_line}"
         except RecursionError:
@@ -79,8 +81,41 @@ def fix_all(
     return done, failed
 
 
-def _in_lines(uses: Iterable[Use], lines: Collection[int]) -> list[Use]:
-    return [use for use in uses if any(use.first_line <= line <= use.last_line for line in lines)]
+def unfound(checked: Checked, rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of a report whose lines are not among what was checked."""
+    lines = {_place(source.path): len(source.lines) for source in checked.sources}
+    return [row for row in rows if not 0 < row["line"] <= lines.get(_place(row["file"]), 0)]
+
+
+def _place(file: Path | str) -> str:
+    return os.path.realpath(file)
+
+
+def _met(checked: Checked, rows: Sequence[Row]) -> Iterator[tuple[Source, list[Use]]]:
+    """Yield the modules of some rows, with the uses in their lines."""
+    known_uses = {source.path: uses for source, uses in checked.uses}
+    for source in checked.sources:
+        place = _place(source.path)
+        own = [row for row in rows if _place(row["file"]) == place]
+        found = [use for use in known_uses.get(source.path, ())
+                 if any(use.first_line <= row["line"] <= use.last_line for row in own)]  # fmt: skip
+        left = [row for row in own if not any(use.first_line <= row["line"] <= use.last_line
+                                              for use in found)]  # fmt: skip
+        seen = {row["line"]: use for row in left if (use := _seen(source, row)) is not None}
+        if found or seen:
+            yield source, [*found, *seen.values()]
+
+
+def _seen(source: Source, row: Row) -> Use | None:
+    """Return the use that a program has met in a line, whatever its code shows."""
+    number = row["line"]
+    if source.is_notebook or not 0 < number <= len(source.lines):
+        return None
+    text = source.lines[number - 1]
+    column = len(text) - len(text.lstrip())
+    flag, api = api_of(row["api"])
+    return Use(number, column, number, number, flag.id, api.name, CERTAIN, "met by a run", False,
+               api.advice, "")  # fmt: skip
 
 
 def _shared(sources: Iterable[Source]) -> set[str]:

@@ -57,7 +57,7 @@ def join(first: Known, second: Known) -> Known:
     if second.form == "none":
         return first._replace(optional=True)
     optional = first.optional or second.optional
-    if first.form in ("each", "map") and (first.form, len(first.of)) == (second.form, len(second.of)):
+    if first.form == second.form and first.form in ("each", "map"):
         return Kind(first.form, of=(_held(first.of[0], second.of[0]),), optional=optional)
     if first._replace(optional=optional) == second._replace(optional=optional):
         return first._replace(optional=optional)

@@ -32,7 +32,7 @@ def todo(use: Use) -> str:
     if use.context == "mocked":
         return f"{mark}{api.name} is called by another name once `fix` has rewritten its calls"
     if use.context == EMPTY:
-        return f"{mark}{api.name} {api.old} until 0.9, and raises then; {use.advice} where it is there"
+        return f"{mark}{api.name} {api.old} until 0.9, and raises then; {use.advice} if it is there"
     return f"{mark}{api.name} {api.old} until 0.9, and raises then; {use.advice}"
 
 
@@ -116,10 +116,11 @@ class Rewriter(cst.CSTTransformer):
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         """Make ``log(step=1).info("x")`` to ``logs.info("x", step=1)``."""
         use = self._use_of(original_node)
-        if use is not None and use.becomes == "logs" and isinstance(updated_node.func, cst.Attribute):
+        called = updated_node.func
+        if use is not None and use.becomes == "logs" and isinstance(called, cst.Attribute):
             self.rewritten += 1
-            return updated_node.func.with_changes(attr=cst.Name("logs"), lpar=updated_node.lpar,
-                                                  rpar=updated_node.rpar)  # fmt: skip
+            return called.with_changes(attr=cst.Name("logs"), lpar=updated_node.lpar,
+                                       rpar=updated_node.rpar)  # fmt: skip
         func = original_node.func
         inner = func.value if isinstance(func, cst.Attribute) else None
         if not isinstance(inner, cst.Call):
@@ -148,10 +149,12 @@ class Rewriter(cst.CSTTransformer):
             changed = changed.visit(_Renaming(self._renamed))
         if self._needs_error and not any(map(_has_error, changed.body)):
             body = list(changed.body)
-            body.insert(_place_for_import(body), cst.parse_statement(
-                f"from {_ERROR[0]} import {_ERROR[1]}", config=original_node.config_for_parsing))  # fmt: skip
+            line = f"from {_ERROR[0]} import {_ERROR[1]}"
+            made = cst.parse_statement(line, config=original_node.config_for_parsing)
+            body.insert(_place_for_import(body), made)
             changed = changed.with_changes(body=body)
-        return changed
+        module: cst.Module = changed
+        return module
 
     # -- imports ---------------------------------------------------------------------------------
 
@@ -256,9 +259,6 @@ class _Renaming(cst.CSTTransformer):
         super().__init__()
         self._names = names
 
-    def visit_Attribute_attr(self, node: cst.Attribute) -> None:
-        """Leave members alone."""
-
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
     ) -> cst.Attribute:
@@ -326,7 +326,9 @@ def _with_facts(given: Sequence[cst.Arg], facts: list[cst.Arg]) -> list[cst.Arg]
     first, rest = given[0], list(given[1:])
     new = [each.with_changes(comma=_COMMA) for each in facts]
     if not rest:
-        new[-1] = new[-1].with_changes(comma=first.comma, whitespace_after_arg=first.whitespace_after_arg)
+        new[-1] = new[-1].with_changes(
+            comma=first.comma, whitespace_after_arg=first.whitespace_after_arg
+        )
         first = first.with_changes(comma=_COMMA, whitespace_after_arg=_NO_SPACE)
     return [first, *new, *rest]
 
@@ -352,13 +354,13 @@ def _imports_of(node: Any) -> list[cst.ImportFrom | cst.Import]:
 
 
 def _has_error(node: Any) -> bool:
-    for each in _imports_of(node):
-        if isinstance(each, cst.ImportFrom) and not isinstance(each.names, cst.ImportStar):
-            if _dotted(each.module) in ("ml_dash", _ERROR[0]):
-                if any(name.evaluated_alias is None and name.evaluated_name == _ERROR[1]
-                       for name in each.names):  # fmt: skip
-                    return True
-    return False
+    return any(
+        name.evaluated_alias is None and name.evaluated_name == _ERROR[1]
+        for each in _imports_of(node)
+        if isinstance(each, cst.ImportFrom) and not isinstance(each.names, cst.ImportStar)
+        and _dotted(each.module) in (known.PACKAGE, _ERROR[0])
+        for name in each.names
+    )  # fmt: skip
 
 
 def _place_for_import(body: Sequence[Any]) -> int:

@@ -91,8 +91,9 @@ class Scopes:
         scope.ever[name] = join(scope.ever[name], kind) if name in scope.ever else kind
 
     def _bind_elsewhere(self, name: str, kind: Known) -> None:
-        outer = next((each for each in reversed(self._scopes[:-1])
-                      if name in each.ever and each.form == "function"), self._scopes[0])  # fmt: skip
+        functions = (each for each in reversed(self._scopes[:-1])
+                     if name in each.ever and each.form == "function")  # fmt: skip
+        outer = next(functions, self._scopes[0])
         outer.ever[name] = join(outer.ever[name], kind) if name in outer.ever else kind
         outer.names.setdefault(name, kind)
 

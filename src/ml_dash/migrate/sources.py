@@ -70,9 +70,11 @@ class Source:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's own texts, such as "\d"
             # A notebook may await anywhere.
-            return compile(self.text, str(self.path), "exec",
-                           ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-                           dont_inherit=True)  # fmt: skip
+            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            tree: ast.Module = compile(
+                self.text, str(self.path), "exec", flags, dont_inherit=True
+            )  # fmt: skip
+            return tree
 
 
 def find_sources(paths: Iterable[Path]) -> Iterator[Path]:
@@ -104,8 +106,10 @@ def _below(top: Path) -> Iterator[Path]:
 
 
 def _refuse(error: OSError) -> None:
-    raise FileReadError(f"Cannot look into {error.filename}: {error.strerror}", cause=error,
-                        hint="Make it readable, or name the folders beside it") from error  # fmt: skip
+    raise FileReadError(
+        f"Cannot look into {error.filename}: {error.strerror}", cause=error,
+        hint="Make it readable, or name the folders beside it",
+    ) from error  # fmt: skip
 
 
 def load(path: Path) -> Source:
