@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ _log = logging.getLogger("ml_dash.deprecation")
 
 FILE: Final = "deprecations.jsonl"
 COMMAND: Final = "ml-dash migrate report"
+FIX: Final = "ml-dash migrate fix"
 
 
 class RunUses:
@@ -43,7 +45,7 @@ class RunUses:
 
     def _note(self, use: Use) -> None:
         if use not in self._uses:
-            use.noted = True
+            use.noted = str(self._path.parent)
             self._uses.append(use)
             self._write([use])
 
@@ -66,11 +68,14 @@ class RunUses:
         calls = "1 call" if count == 1 else f"{count} calls"
         text = (
             f"{lines} of code got behaviour that changes in {_flip(ids)} ({calls}; "
-            f"{', '.join(ids)}). To list them: {COMMAND} {self._path.parent}"
+            f"{', '.join(ids)})."
         )
-        if RELEASES.index(release) < RELEASES.index("0.8"):
-            return text
-        return "\n  ".join([text, *(f"{use.site} {use.flag} {use.api}" for use in self._uses)])
+        parts = [text]
+        if RELEASES.index(release) >= RELEASES.index("0.8"):
+            parts = [text, *(f"  {use.site} {use.flag} {use.api}" for use in self._uses)]
+        folder = shlex.quote(str(self._path.parent))
+        parts[-1] += f" To list them: {COMMAND} {folder}; to fix them: {FIX} . --from {folder}"
+        return "\n".join(parts)
 
     def _write(self, uses: Iterable[Use]) -> None:
         # One write, at the end of the file: several processes may have the run open.
@@ -106,7 +111,7 @@ def read(paths: Iterable[Path]) -> list[dict[str, Any]]:
     """
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for path in paths:
-        for file in [path] if path.is_file() else sorted(path.rglob(FILE)):
+        for file in [path] if path.is_file() else sorted(_files_below(path)):
             for use in _last_of_each(file):
                 key = (use["id"], use["api"], use["file"], use["line"], use["raises"])
                 row = found.setdefault(key, {**use, "count": 0, "runs": []})
@@ -114,6 +119,26 @@ def read(paths: Iterable[Path]) -> list[dict[str, Any]]:
                 if str(file.parent) not in row["runs"]:
                     row["runs"].append(str(file.parent))
     return sorted(found.values(), key=lambda row: -row["count"])
+
+
+_NO_RUNS: Final = frozenset({".git", "node_modules", "site-packages", "__pycache__"})
+_OF_A_RUN: Final = frozenset({"logs", "metrics", "tracks", "files", ".ml-dash"})
+
+
+def _files_below(top: Path) -> Iterable[Path]:
+    """Yield the files of the runs below a folder; not looked for where there can be none."""
+    for folder, names, files in os.walk(top, onerror=_passed_over):
+        skipped = _NO_RUNS | _OF_A_RUN if "experiment.json" in files else _NO_RUNS
+        names[:] = [name for name in names if name not in skipped]
+        if FILE in files:
+            yield Path(folder) / FILE
+
+
+def _passed_over(error: OSError) -> None:
+    _log.warning(
+        "%s cannot be looked into: %s", error.filename, error.strerror,
+        extra=about("looking for deprecated uses", error, path=error.filename),
+    )  # fmt: skip
 
 
 def _last_of_each(file: Path) -> list[dict[str, Any]]:

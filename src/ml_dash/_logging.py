@@ -50,7 +50,7 @@ class Logging:
     ) -> None: ...
 
     @overload
-    @deprecated("MLD006: log() without a message ends with 0.9; use exp.logs.info(...)")
+    @deprecated("MLD006: log() needs a message from 0.9 on. To fix it: ml-dash migrate fix")
     def log(
         self,
         message: None = None,

@@ -42,6 +42,7 @@ class Api:
         or_raise: The sibling that raises in every release, without its class.
         or_none: The sibling that answers None, only for what is not there.
         instead: What to write instead where there is no sibling.
+        by_value: Whether it depends on values or stored data, which the code does not show.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Api:
     or_raise: str | None = None
     or_none: str | None = None
     instead: str | None = None
+    by_value: bool = False
 
     @property
     def is_member(self) -> bool:
@@ -164,9 +166,10 @@ TABLE: Final = (
             _sibling("FileBuilder.list", "answers []", _INDEX),
             _sibling("BindrsBuilder.list", "answers []", _INDEX),
             Api("FileBuilder.download", "takes the first of several files", ("AmbiguousFileError",),
-                instead="give the whole path of the file"),
+                instead="give the whole path of the file", by_value=True),
             Api("FileBuilder.read_text", "takes the first of several files",
-                ("AmbiguousFileError",), instead="give the whole path of the file"),
+                ("AmbiguousFileError",), instead="give the whole path of the file",
+                by_value=True),
         ),
     ),
     Flag(
@@ -194,13 +197,14 @@ TABLE: Final = (
         "Each raises at the call, and nothing is changed",
         (
             Api("MetricBuilder.buffer", "skips what is no number", ("InvalidValueError",),
-                instead="buffer numbers only, and log() anything else"),
+                instead="buffer numbers only, and log() anything else", by_value=True),
             Api("SummaryCache.store", "skips what is no number", ("InvalidValueError",),
-                instead="store numbers only, and set() anything else"),
+                instead="store numbers only, and set() anything else", by_value=True),
             Api("ParametersBuilder.set", "takes the last of two values for one name",
-                ("InvalidValueError",), instead="give each parameter once"),
+                ("InvalidValueError",), instead="give each parameter once", by_value=True),
             Api("TrackBuilder.append", "takes a time that is no finite number",
-                ("InvalidValueError",), instead="give _ts in seconds, or leave it out"),
+                ("InvalidValueError",), instead="give _ts in seconds, or leave it out",
+                by_value=True),
         ),
     ),
     Flag(
@@ -210,9 +214,9 @@ TABLE: Final = (
         "Each raises at the call",
         (
             Api("Experiment", "ignores what it does not know", ("UsageError",),
-                instead="remove the argument, or correct its name"),
+                instead="remove the argument, or correct its name", by_value=True),
             Api("Experiment.prefix", "takes a prefix without owner or project", ("PrefixError",),
-                instead="write 'owner/project/name'"),
+                instead="write 'owner/project/name'", by_value=True),
             Api("Experiment.remote", "takes the old name of dash_url", ("UsageError",),
                 instead="write dash_url=..."),
             Api("Experiment.local_path", "takes the old name of dash_root", ("UsageError",),
@@ -220,7 +224,7 @@ TABLE: Final = (
             Api("Experiment.log", "returns a builder when there is no message", ("UsageError",),
                 instead="use exp.logs.info(...)"),
             Api("files", "ignores options that it does not know", ("UsageError",),
-                instead="remove the option, or correct its name"),
+                instead="remove the option, or correct its name", by_value=True),
         ),
     ),
     Flag(

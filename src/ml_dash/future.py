@@ -23,7 +23,7 @@ from typing import Any
 
 from ml_dash._base import chosen, console, deprecate
 from ml_dash._base.choices import Setting, parse, unknown
-from ml_dash.flags import LOCKED, ON, flag_named
+from ml_dash.flags import LOCKED, ON, WARN, flag_named
 
 __all__ = [
     "disable", "enable", "explain", "is_on", "override", "report", "reset", "settings", "uses",
@@ -125,8 +125,8 @@ def _line(setting: Setting) -> str:
     ignored = f", not {', '.join(setting.overridden)}" if setting.overridden else ""
     return (
         f"{flag.id} {flag.name:<18} {'new' if setting.on else 'old'} "
-        f"(by {setting.source}{ignored}); flips in {flag.since(ON)}, locked in "
-        f"{flag.since(LOCKED)}"
+        f"(by {setting.source}{ignored}); since {flag.since(WARN)}, flips in {flag.since(ON)}, "
+        f"locked in {flag.since(LOCKED)}"
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 _PACKAGE_DIR = str(Path(__file__).resolve().parent.parent) + os.sep
 _STDLIB_DIR = sysconfig.get_path("stdlib") + os.sep
-_INSTALLED = f"{os.sep}site-packages{os.sep}"
+_INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,10 @@ def _matches(pattern: Any, text: str) -> bool:
     return pattern == text if isinstance(pattern, str) else pattern.match(text) is not None
 
 
+def is_installed(file: str) -> bool:
+    """Return whether a file is one of an installed package, which is not the user's to change."""
+    return any(place in file for place in _INSTALLED)
+
+
 def _is_python_itself(file: str) -> bool:
-    return file.startswith("<frozen") or (file.startswith(_STDLIB_DIR) and _INSTALLED not in file)
+    return file.startswith("<frozen") or (file.startswith(_STDLIB_DIR) and not is_installed(file))

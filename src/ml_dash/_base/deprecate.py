@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ml_dash._base import chosen
-from ml_dash._base.attribution import Site, is_told_by_warning, user_site, warn_user
+from ml_dash._base.attribution import (
+    Site,
+    is_installed,
+    is_told_by_warning,
+    user_site,
+    warn_user,
+)
 from ml_dash._base.choices import Flags
 from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode, current_mode, log_error
@@ -111,7 +118,7 @@ class Use:
         message: What was hidden, the first time.
         count: How often, in this process.
         rules: Of the object that showed it, the last time.
-        noted: Whether a run has it in its ``deprecations.jsonl``.
+        noted: The folder of the run that has it in its ``deprecations.jsonl``.
     """
 
     flag: str
@@ -121,7 +128,7 @@ class Use:
     message: str
     count: int = 0
     rules: Rules | None = field(default=None, repr=False)
-    noted: bool = False
+    noted: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Return the use as ``deprecations.jsonl`` has it."""
@@ -178,8 +185,9 @@ def _counted(rules: Rules, flag: Flag, api: Api, error: MLDashError) -> Use:
 
 
 def _say(use: Use, flag: Flag, api: Api, release: str, error: MLDashError) -> None:
+    why = str(error).rstrip(".")
     text = notice(flag, api, release)
-    message = f"{text} Here it would raise {use.raises}: {error}"
+    message = f"{text} Here it would raise {use.raises}: {why}. {remedy(use, api)}"
     # Logged before it is warned of: a filter may turn the warning into an error.
     if not is_told_by_warning(_log, MLDashDeprecationWarning, message, use.site):
         _log.warning(
@@ -203,8 +211,18 @@ def notice(flag: Flag, api: Api, release: str) -> str:
     return (
         f"{flag.id} ({flag.name}): {api.name} {api.old} here, as in 0.6; {when} it raises "
         f"{' or '.join(api.raises)}. To be ready, {api.advice}; see {flag.anchor}."
-        + (" `ml-dash migrate fix` rewrites or marks it." if api.is_member else "")
     )
+
+
+def remedy(use: Use, api: Api) -> str:
+    """Return the end of a message: the command that fixes the line, or lists it."""
+    if is_installed(use.site.file):
+        return "It is in an installed package: tell its authors. To list it: ml-dash migrate report"
+    file = shlex.quote(use.site.file) if os.path.isfile(use.site.file) else "."
+    command = f"ml-dash migrate fix {file}"
+    if api.by_value and use.noted:  # the code alone does not show it
+        command += f" --from {shlex.quote(use.noted)}"
+    return f"To fix it: {command}"
 
 
 def uses(rules: Rules | None = None) -> list[Use]:
@@ -245,7 +263,7 @@ def changes(name: str) -> Callable[[F], F]:
         note = (
             f".. deprecated:: {flag.since('warn')}\n"
             f"   From {flag.since(ON)} on it raises where 0.6 {api.old} ({flag.id}); "
-            f"{api.advice}."
+            f"{api.advice}. To fix your calls: ``ml-dash migrate fix``"
         )
         func.__doc__ = f"{(func.__doc__ or '').rstrip()}\n\n{note}\n"
         func.__ml_dash_api__ = name  # type: ignore[attr-defined]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+import click
+
 from ml_dash.exceptions import (
     AuthenticationError,
     NetworkError,
@@ -49,6 +51,13 @@ def code_of(error: BaseException) -> int:
     return NOT_AUTHENTICATED if isinstance(error, AuthenticationError) else FAILED
 
 
+def _command() -> str:
+    """Return the command that is running, without its options: some are secrets."""
+    context = click.get_current_context(silent=True)
+    names = context.command_path.split()[1:] if context is not None else []
+    return " ".join(["ml-dash", *names])
+
+
 def as_in_06(code: int, what: str) -> int:
     """Return the exit code for an outcome that 0.6 ended with 0.
 
@@ -69,8 +78,8 @@ def as_in_06(code: int, what: str) -> int:
     if rules.flags[flag].stage != OFF:
         _log.warning(
             "%s (%s): %s, and yet this command ends with 0, as in 0.6; from %s on it ends with %d. "
-            "To have that now, set ML_DASH_FUTURE=%s; see %s.",
-            flag.id, flag.name, what, flag.since(ON), code, flag.name, flag.anchor,
+            "See %s. To have that now: ML_DASH_FUTURE=%s %s",
+            flag.id, flag.name, what, flag.since(ON), code, flag.anchor, flag.name, _command(),
             extra={"ml_dash_flag": flag.id, "exit_code": code},
         )  # fmt: skip
     return DONE

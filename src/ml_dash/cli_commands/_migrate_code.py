@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import ml_dash
 from ml_dash._base import console, fsio
+from ml_dash.cli_commands import _migrate_forms as forms
 from ml_dash.cli_commands._call import current, fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
-from ml_dash.exceptions import UsageError
+from ml_dash.exceptions import LocalWriteError, MissingDependencyError, UsageError
+from ml_dash.flags import api_of
 
 if TYPE_CHECKING:
-    from ml_dash.migrate.check import Checked, Finding
+    from ml_dash.migrate.check import Checked
     from ml_dash.migrate.fix import Fixed
 
 _PATHS = click.argument("paths", nargs=-1, required=True,
@@ -33,73 +34,31 @@ def check(paths: tuple[Path, ...], form: str | None, as_json: bool) -> int:
     """Find the lines of your code that use what changes, without running it.
 
     PATHS are Python files, notebooks and folders. Each line is certain, or likely where it cannot
-    be seen what a name is. Exit code 3 means that there is one.
+    be seen what a name is. A line with the comment `# ml-dash: checked` is passed over. Exit code 3
+    means that there is one, or that a file could not be read.
     """
-    from ml_dash.migrate.check import check as look
-
-    with console.progress("Checking", 0, quiet=current().quiet or None) as advance:
-        done = look(paths, advance)
-    for file, why in done.unread.items():
-        fault(f"Passed over {file}: {why}")
+    done = _checked(paths)
     if as_json:
         put_json({"findings": [vars(each) for each in done.findings], "unread": done.unread,
                   "files": done.files, "lines": done.lines})  # fmt: skip
     elif form == "sarif":
-        put_json(_sarif(done))
+        put_json(forms.sarif(done))
+    elif form == "github":
+        for line in forms.of_github(done):
+            click.echo(line)
     else:
         for each in done.findings:
-            click.echo(_annotation(each) if form == "github" else _line(each))
-        note(_summary(done))
+            click.echo(forms.line(each))
+    note(forms.summary(done, paths))
     return PARTLY if done.findings or done.unread else DONE
-
-
-def _line(each: Finding) -> str:
-    guarded = ", below a broad except" if each.guarded else ""
-    return (f"{each.place}: {each.flag} {each.api} ({each.certainty}, {each.context}{guarded}): "
-            f"{each.advice}")  # fmt: skip
-
-
-def _annotation(each: Finding) -> str:
-    level = "warning" if each.certainty == "certain" else "notice"
-    return (f"::{level} file={each.file},line={each.line},col={each.column},title={each.flag}::"
-            f"{each.api} changes in 0.9: {each.advice}")  # fmt: skip
-
-
-def _summary(done: Checked) -> str:
-    certain = sum(each.certainty == "certain" for each in done.findings)
-    return (f"{certain} certain and {len(done.findings) - certain} likely uses in {done.files} "
-            f"files, {done.lines} lines" + ("; mend them with `ml-dash migrate fix`"
-                                            if certain else ""))  # fmt: skip
-
-
-def _sarif(done: Checked) -> dict[str, Any]:
-    from ml_dash.flags import FLAGS
-
-    rules = [{"id": flag.id, "name": flag.name, "shortDescription": {"text": flag.new}}
-             for flag in FLAGS.values()]  # fmt: skip
-    results = [
-        {
-            "ruleId": each.flag, "level": "warning" if each.certainty == "certain" else "note",
-            "message": {"text": f"{each.api} changes in 0.9: {each.advice}"},
-            "locations": [{"physicalLocation": {
-                "artifactLocation": {"uri": Path(each.file).as_posix()},
-                "region": {"startLine": each.line, "startColumn": each.column},
-            }}],
-        }
-        for each in done.findings
-    ]  # fmt: skip
-    driver = {"name": "ml-dash", "version": ml_dash.__version__, "rules": rules}
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
-    }  # fmt: skip
 
 
 @click.command("fix")
 @_PATHS
 @click.option("--diff", is_flag=True, help="Print what would change, and change nothing.")
 @click.option("--from", "known", type=click.Path(exists=True, path_type=Path), metavar="FILE",
-              help="Only lines that `migrate report --json` has listed in this file.")  # fmt: skip
+              help="Only lines that runs have met: what `migrate report --json` printed, or "
+              "what it reads: a run, a folder of runs, a log.")  # fmt: skip
 @click.option("--interactive", is_flag=True, help="Show each file's change, and ask.")
 @click.option("--allow-dirty", is_flag=True, help="Also where git could not undo it.")
 def fix(paths: tuple[Path, ...], diff: bool, known: Path | None, interactive: bool,
@@ -108,76 +67,102 @@ def fix(paths: tuple[Path, ...], diff: bool, known: Path | None, interactive: bo
 
     Calls become their siblings that raise, or that answer None where the code tests for it;
     arguments get their new names; what is not certain gets a comment, TODO(ml-dash ...). The
-    result runs on 0.7 with every flag off and on. Exit code 3 means that comments are left.
+    result runs on 0.7 with every flag off and on. Files must be committed in git, so that it can
+    undo. Exit code 3 means that comments are left or, with --diff, that something would change.
     """
+    _need_libcst()
+    checked = _checked(paths)
     if not (diff or allow_dirty):
-        _refuse_dirty(paths)
-    left = changed = rewritten = 0
-    done = _fixed(paths, _lines_of(known))
+        _refuse_dirty(paths, written=False)
+    done, failed = _fixed(checked, known)
+    changed = [each for each in done if each.text != each.source.text]
     if not (diff or allow_dirty):
-        _refuse_dirty([each.source.path for each in done if each.text != each.source.text])
-    for each in done:
-        left += each.left
-        if each.text == each.source.text:
-            continue
-        if diff or interactive:
-            click.echo(each.diff, nl=False)
-        if diff or (interactive and not click.confirm(f"Write {each.source.path}?", err=True)):
-            continue
-        _write(each)
-        changed, rewritten = changed + 1, rewritten + each.rewritten
+        _refuse_dirty([each.source.path for each in changed], written=True)
+    left = sum(each.left for each in done)
+    written = [each for each in changed if _take(each, diff, interactive)]
+    rewritten = sum(each.rewritten for each in written)
+    declined = sum(each.rewritten for each in changed) - rewritten
     if not diff:
-        note(f"{rewritten} uses were rewritten in {changed} files; {left} are marked for you.")
-    return PARTLY if left else DONE
+        note(f"{rewritten} uses were rewritten in {len(written)} files; {left} are marked for you."
+             + (f" {declined} were not written." if declined else ""))  # fmt: skip
+    return PARTLY if left or declined or failed or checked.unread else DONE
 
 
-def _refuse_dirty(paths: Sequence[Path]) -> None:
-    from ml_dash.migrate.check import need_libcst
+def _checked(paths: Sequence[Path]) -> Checked:
+    from ml_dash.migrate.check import check as look
 
-    need_libcst()
+    with console.progress("Checking", 0, quiet=current().quiet or None) as advance:
+        checked = look(paths, advance)
+    for file, why in checked.unread.items():
+        fault(f"Passed over {file}: {why}")
+    return checked
+
+
+def _need_libcst() -> None:
+    try:
+        import libcst  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise MissingDependencyError(
+            "`migrate fix` needs LibCST", hint='pip install "ml-dash[migrate]"; '
+            "`ml-dash migrate check` does without it", cause=error,
+        ) from error  # fmt: skip
+
+
+def _refuse_dirty(paths: Sequence[Path], *, written: bool) -> None:
     from ml_dash.migrate.fix import why_not
 
-    for path in paths:
-        why = why_not(path)
-        if why:
-            raise UsageError(why, hint="Commit first, look with --diff, or give --allow-dirty")
+    why = why_not(paths, written=written)
+    if why:
+        raise UsageError(why, kept="all files as they were",
+                         hint="Commit first, look with --diff, or give --allow-dirty")  # fmt: skip
 
 
-def _lines_of(known: Path | None) -> dict[str, set[int]] | None:
-    if known is None:
-        return None
-    found: dict[str, set[int]] = {}
+def _fixed(checked: Checked, known: Path | None) -> tuple[list[Fixed], dict[str, str]]:
+    from ml_dash.migrate.fix import fix_all, unfound
+
+    rows = None if known is None else _rows_of(known)
+    done, failed = fix_all(checked, rows)
+    for file, why in failed.items():
+        fault(f"Passed over {file}: {why}")
+    for row in unfound(checked, rows or ()):
+        note(f"{row['file']}:{row['line']} of the report is not among what was checked.")
+    return done, failed
+
+
+def _rows_of(known: Path) -> list[dict[str, Any]]:
+    """Return the lines that a report lists, or that runs and logs have noted."""
+    from ml_dash.migrate.report import collect
+
+    if known.is_dir() or not known.read_bytes().lstrip().startswith(b"["):
+        return collect([known])
     try:
-        for row in json.loads(known.read_bytes()):
-            found.setdefault(str(Path(row["file"]).resolve()), set()).add(int(row["line"]))
+        rows = [{**row, "file": str(row["file"]), "line": int(row["line"])}
+                for row in json.loads(known.read_bytes())]  # fmt: skip
+        for row in rows:
+            api_of(row["api"])
     except (ValueError, KeyError, TypeError) as error:
         raise click.UsageError(f"{known} is not what `migrate report --json` prints.") from error
-    return found
+    return rows
 
 
-def _fixed(paths: Sequence[Path], lines: dict[str, set[int]] | None) -> list[Fixed]:
-    from ml_dash.migrate.check import check as look
-    from ml_dash.migrate.check import known_of
-    from ml_dash.migrate.fix import fix as rewrite
-    from ml_dash.migrate.sources import find_sources, load
-
-    done = look(paths)
-    for file, why in done.unread.items():
-        fault(f"Passed over {file}: {why}")
-    readable = [path for path in find_sources(paths) if str(path) not in done.unread]
-    project = known_of([load(path) for path in readable])
-    sources = [load(Path(file)) for file in dict.fromkeys(each.file for each in done.findings)]
-    if lines is None:
-        return [rewrite(source, project) for source in sources]
-    return [rewrite(source, project, lines.get(str(source.path.resolve()), set()))
-            for source in sources]  # fmt: skip
-
-
-def _write(fixed: Fixed) -> None:
+def _take(fixed: Fixed, diff: bool, interactive: bool) -> bool:
+    """Show a change or write it; return whether it was written."""
+    if diff or interactive:
+        click.echo(fixed.diff, nl=False)
+    if diff or (interactive and not click.confirm(f"Write {fixed.source.path}?", err=True)):
+        return False
     from ml_dash.migrate.sources import encoded
 
-    data = encoded(fixed.source, fixed.text)
-    fsio.write_atomic(fixed.source.path, data, mode=fixed.source.path.stat().st_mode & 0o777)
-
-
-
+    path = fixed.source.path.resolve()  # a link stays one
+    try:
+        data = encoded(fixed.source, fixed.text)
+        mode = path.stat().st_mode & 0o7777
+        fsio.write_atomic(path, data)
+        path.chmod(mode)
+    except OSError as error:
+        raise LocalWriteError(
+            f"Cannot write {path}: {error.strerror or error}", cause=error,
+            kept="the file as it was; those before it are rewritten",
+            hint="Make it writable, and run the command again",
+        ) from error  # fmt: skip
+    return True

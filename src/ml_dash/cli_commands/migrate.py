@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from ml_dash import future
 from ml_dash.cli_commands._call import fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._migrate_code import check, fix
-from ml_dash.cli_commands._output import put_json
+from ml_dash.cli_commands._output import put_json, put_table
+from ml_dash.flags import LOCKED, ON, WARN
 
 if TYPE_CHECKING:
+    from ml_dash._base.choices import Setting
     from ml_dash.migrate.store import Checked
 
 
@@ -26,22 +29,48 @@ def command() -> None:
 @command.command("flags")
 @json_option
 def flags(as_json: bool) -> None:
-    """Print each flag: what holds here, who decided, when it changes.
+    """Print each flag: what holds here, who decided, when it changes, which of your lines meet it.
 
-    The environment (ML_DASH_FUTURE, ML_DASH_FUTURE_STRICT) and pyproject.toml are heard.
+    The environment (ML_DASH_FUTURE, ML_DASH_FUTURE_STRICT) and pyproject.toml are heard. Sites are
+    the lines of code that runs below the current folder have noted; `ml-dash migrate report .`
+    lists them.
     """
-    if not as_json:
-        future.explain()
+    from ml_dash.migrate.report import collect
+
+    sites: dict[str, list[dict[str, Any]]] = {}
+    for row in collect([Path()]):
+        sites.setdefault(row["id"], []).append(row)
+    settings = future.settings()
+    if as_json:
+        put_json([_as_dict(each, sites.get(each.flag.id, [])) for each in settings])
         return
-    rows = [
-        {
-            "id": each.flag.id, "name": each.flag.name, "new": each.on, "stage": each.stage,
-            "source": each.source, "overridden": list(each.overridden), "old": each.flag.old,
-            "changes": each.flag.new, "stages": dict(each.flag.stages),
-        }
-        for each in future.settings()
-    ]  # fmt: skip
-    put_json(rows)
+    put_table(_COLUMNS, [_cells(each, sites.get(each.flag.id, [])) for each in settings])
+    if sites:
+        note(f"{sum(map(len, sites.values()))} lines of code were met. To list them: "
+             "ml-dash migrate report .; to fix them: ml-dash migrate fix . --from .")  # fmt: skip
+
+
+_COLUMNS = ("ID", "FLAG", "VALUE", "SOURCE", "OVERRIDES", "SINCE", "FLIPS", "GONE", "SITES")
+
+
+def _cells(setting: Setting, sites: Sequence[dict[str, Any]]) -> list[Any]:
+    flag = setting.flag
+    return [flag.id, flag.name, "new" if setting.on else "old", setting.source,
+            ", ".join(setting.overridden) or None,
+            *(flag.since(stage) for stage in (WARN, ON, LOCKED)), len(sites)]  # fmt: skip
+
+
+def _as_dict(setting: Setting, sites: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    flag = setting.flag
+    return {
+        "id": flag.id, "name": flag.name, "value": "new" if setting.on else "old",
+        "new": setting.on, "stage": setting.stage, "source": setting.source,
+        "overridden": list(setting.overridden), "since": flag.since(WARN),
+        "flips": flag.since(ON), "gone": flag.since(LOCKED), "old": flag.old,
+        "changes": flag.new, "stages": dict(flag.stages),
+        "sites": [{"file": row["file"], "line": row["line"], "api": row["api"],
+                   "count": row["count"]} for row in sites],
+    }  # fmt: skip
 
 
 @command.command("report")

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
-
-from ml_dash.flags import Api, Flag
-from ml_dash.migrate import known
-from ml_dash.migrate.known import Knowledge
-from ml_dash.migrate.nodes import (
-    Node,
-    children,
-    dotted,
-    is_broad,
-    is_none_test,
-    name_of,
-    parts_of,
-    tests,
-)
+from ml_dash.flags import FLAGS, Api, Flag, api_of
+from ml_dash.migrate import arguments, contexts, known
+from ml_dash.migrate.arguments import Odd
+from ml_dash.migrate.contexts import METHOD, UNUSED, USED
+from ml_dash.migrate.kinds import Kind, Known
+from ml_dash.migrate.members import last_name
+from ml_dash.migrate.mocks import command_of, patched
+from ml_dash.migrate.project import Knowledge, Learned
+from ml_dash.migrate.sources import Source
+from ml_dash.migrate.statements import Statements
 
 CERTAIN: Final = "certain"
 LIKELY: Final = "likely"
-_OPTIONAL: Final = frozenset({"Optional", "typing.Optional", "t.Optional"})
-
-Facts = tuple[str, str, str, str, bool, str]
+_MOCKED: Final = frozenset({"return_value", "side_effect", "assert_called", "assert_called_once",
+                            "assert_called_with", "assert_called_once_with", "assert_not_called",
+                            "called", "call_count", "call_args", "mock_calls"})  # fmt: skip
+_ROUNDS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -35,359 +31,261 @@ class Use:
     """A use of something that changes.
 
     Attributes:
-        line: Its line, from 1.
+        line: The line of the name that is used, from 1.
         column: Its column, from 0.
-        flag: The flag that changes it.
+        first_line: The first line of the whole expression.
+        last_line: Its last one.
+        flag: The id of the flag that changes it; ``MLD000`` for a name that has moved.
         api: What is used, as the flag table has it.
         certainty: ``certain`` or ``likely``.
-        context: What is done with the answer: ``is None``, ``truth``, ``or``, ``unused`` or
-            ``used``; for an argument its name.
+        context: What is done with the answer: ``is None``, ``truth``, ``or``, ``unused``,
+            ``used``, ``passed on`` or ``not called here``; for an argument its name.
         guarded: Whether a broad ``except`` is around it.
         advice: What to write instead.
-        name_at: Line and column of the name itself: calls that are chained begin alike.
+        becomes: What ``fix`` makes of the name; empty where it only marks.
+        typed_except: Where the ``Exception`` stands that means this call only; or None.
     """
 
     line: int
     column: int
+    first_line: int
+    last_line: int
     flag: str
     api: str
     certainty: str
     context: str
     guarded: bool
     advice: str
-    name_at: tuple[int, int]
+    becomes: str
+    typed_except: tuple[int, int] | None = None
 
 
-class Finder:
-    """Goes through a module and keeps what each name is.
-
-    LibCST's own visitors make every node anew; this walks over them, past what is only layout.
+class Finder(Statements):
+    """Reads a module and notes its uses.
 
     Args:
-        module: The module's name.
-        project: What is known of the project's names; added to.
-        found: Called with the node of each use, and what is known of it but its place.
+        source: The module.
+        project: What is known of the project.
+        lines: The module's lines.
     """
 
-    def __init__(
-        self, module: str, project: Knowledge, found: Callable[[Node, Facts], object]
-    ) -> None:
-        self._module = module
-        self._project = project
-        self._found = found
-        self._scopes: list[dict[str, str]] = [{}]
-        self._functions: list[str] = []
-        self._classes: list[str] = []
-        self._parents: list[Node] = []
-        self._bodies: list[Node] = []
-        self.touches = False
-        """Whether the module imports ml-dash."""
+    def __init__(self, source: Source, project: Knowledge, lines: Sequence[str]) -> None:
+        super().__init__(source.path, project)
+        self._source = source
+        self._lines = lines
+        self.found: list[Use] = []
+        self._touches = False
 
-    def walk(self, node: Node) -> None:
-        """Go through a node and what is below it."""
-        enter, leave = _steps(type(node))
-        if enter is not None:
-            enter(self, node)
-        self._parents.append(node)
-        for name in parts_of(type(node)):
-            for child in children(node, name):
-                self.walk(child)
-        self._parents.pop()
-        if leave is not None:
-            leave(self, node)
+    # -- looking ---------------------------------------------------------------------------------
 
-    # -- imports ---------------------------------------------------------------------------------
-
-    def visit_Import(self, node: cst.Import) -> None:
-        """Note ``import ml_dash`` and ``import ml_dash.client as c``."""
+    def met_import(self, node: ast.ImportFrom, module: str) -> None:
+        """Look for names that have moved."""
+        self._touches = True
         for alias in node.names:
-            name = dotted(alias.name)
-            if name is None or name.split(".")[0] != "ml_dash":
-                continue
-            self.touches = True
-            bound = alias.evaluated_alias
-            self._scopes[-1][bound or "ml_dash"] = known.MODULE + (name if bound else "ml_dash")
+            new = known.MOVED.get(module, {}).get(alias.name)
+            if new is not None:
+                home, name = new
+                advice = f"import {name} from {home}"
+                self._note(alias, known.MOVED_ID, f"{module}.{alias.name}", CERTAIN,
+                           "import", advice, name)  # fmt: skip
 
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        """Note ``from ml_dash import Experiment as E``, and functions of the project."""
-        module = (dotted(node.module) if node.module else "") or ""
-        if isinstance(node.names, cst.ImportStar):
+    def met_attribute(self, node: ast.Attribute, owner: Known) -> None:
+        """Look at a member: called, given away, or a property."""
+        name = node.attr
+        if owner is not None and owner.form == "module":
+            self._moved_attribute(node, owner)
+        if name not in known.CHANGED_NAMES:
             return
-        ours = module.split(".")[0] == "ml_dash" and not node.relative
-        self.touches |= ours
-        for alias in node.names:
-            name = str(alias.evaluated_name)
-            bound = alias.evaluated_alias or name
-            if ours:
-                found = known.member_of_module(module, name)
-            else:
-                last = module.rpartition(".")[2]
-                found = f"func:{last}.{name}" if (last, name) in self._project.returns else None
-            if found:
-                self._scopes[-1][bound] = found
+        is_called = len(self.parents) > 1 and getattr(self.parents[-2], "func", None) is node
+        row = known.CHANGED.get((self.type_of(owner, name), name))
+        if row is not None:
+            self._member(node, row, owner, is_called)
+        elif owner is None and name in known.DISTINCT and (self._touches or self._knows_us()):
+            mocked = last_name(self.parents[-2]) in _MOCKED
+            if is_called or mocked:
+                context = "mocked" if mocked else self._context(is_called)
+                self._tell(node, known.DISTINCT[name], LIKELY, context, "")
 
-    # -- scopes ----------------------------------------------------------------------------------
+    def _knows_us(self) -> bool:
+        return known.PACKAGE in self._source.text
 
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
-        """Enter a class."""
-        self._classes.append(node.name.value)
-
-    def leave_ClassDef(self, original_node: cst.ClassDef) -> None:
-        """Leave it."""
-        self._classes.pop()
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        """Enter a function: its parameters are what their annotations say."""
-        scope: dict[str, str] = {}
-        parameters = node.params
-        for each in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
-            if each.annotation is not None:
-                found = self._annotated(each.annotation.annotation)
-                if found:
-                    scope[each.name.value] = found
-        if self._classes and parameters.params:
-            scope.setdefault(parameters.params[0].name.value, f"self:{self._classes[-1]}")
-        # Shadows names of the module that are parameters here.
-        for each in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
-            scope.setdefault(each.name.value, "")
-        self._scopes.append(scope)
-        self._functions.append(node.name.value)
-        self._bodies.append(node.body)
-        if node.returns is not None:
-            found = self._annotated(node.returns.annotation)
-            if found:
-                self._project.returns[(self._module, node.name.value)] = found
-
-    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:
-        """Leave it."""
-        self._scopes.pop()
-        self._functions.pop()
-        self._bodies.pop()
-
-    def visit_Module(self, node: cst.Module) -> None:
-        """Begin."""
-        self._bodies = [node]
-
-    def visit_Return(self, node: cst.Return) -> None:
-        """Note what a function gives."""
-        if node.value is not None and self._functions:
-            found = self._type(node.value)
-            if found and not found.startswith(("self:", known.MODULE)):
-                self._project.returns[(self._module, self._functions[-1])] = found
-
-    # -- names -----------------------------------------------------------------------------------
-
-    def leave_Assign(self, original_node: cst.Assign) -> None:
-        """Note what a name is from here on."""
-        found = self._type(original_node.value)
-        for target in original_node.targets:
-            self._bind(target.target, found)
-
-    def leave_AnnAssign(self, original_node: cst.AnnAssign) -> None:
-        """Note what a name is said to be."""
-        found = self._annotated(original_node.annotation.annotation)
-        if found is None and original_node.value is not None:
-            found = self._type(original_node.value)
-        self._bind(original_node.target, found)
-
-    def leave_NamedExpr(self, original_node: cst.NamedExpr) -> None:
-        """Note what ``name := value`` is."""
-        self._bind(original_node.target, self._type(original_node.value))
-
-    def visit_With(self, node: cst.With) -> None:
-        """Note what ``with value as name`` gives."""
-        for item in node.items:
-            if item.asname is not None:
-                found = known.ENTERED.get(self._type(item.item) or "")
-                self._bind(item.asname.name, found)
-
-    def _bind(self, target: Node, found: str | None) -> None:
-        if isinstance(target, cst.Name):
-            self._scopes[-1][target.value] = found or ""
-        elif isinstance(target, cst.Attribute) and found:
-            owner = self._type(target.value) or ""
-            if owner.startswith("self:"):
-                key = (self._module, owner.removeprefix("self:"), target.attr.value)
-                self._project.attributes[key] = found
-
-    def _annotated(self, node: Node) -> str | None:
-        """Return the type that an annotation names, in quotes and as an optional one too."""
-        if isinstance(node, cst.SimpleString):
-            text = node.evaluated_value
-            found = self._lookup(text) if isinstance(text, str) else None
-        elif isinstance(node, cst.BinaryOperation):
-            return self._annotated(node.left) or self._annotated(node.right)
-        elif isinstance(node, cst.Subscript) and dotted(node.value) in _OPTIONAL:
-            inner = node.slice[0].slice
-            return self._annotated(inner.value) if isinstance(inner, cst.Index) else None
-        else:
-            found = self._type(node)
-        is_class = found is not None and found.startswith(known.CLASS)
-        return found.removeprefix(known.CLASS) if found is not None and is_class else None
-
-    # -- types -----------------------------------------------------------------------------------
-
-    def _lookup(self, name: str) -> str | None:
-        for scope in reversed(self._scopes):
-            if name in scope:
-                return scope[name] or None
-        found = self._project.returns.get((self._module, name))
-        return f"func:{self._module}.{name}" if found else None
-
-    def _type(self, node: Node) -> str | None:
-        """Return what an expression is, as far as it is known."""
-        if isinstance(node, cst.Name):
-            return self._lookup(node.value)
-        if isinstance(node, cst.Attribute):
-            return self._member(self._type(node.value), node.attr.value)
-        if isinstance(node, cst.Call):
-            return self._called(node)
-        if isinstance(node, cst.NamedExpr):
-            return self._type(node.value)
-        if isinstance(node, cst.Await):
-            return self._type(node.expression)
-        return None
-
-    def _member(self, owner: str | None, name: str) -> str | None:
-        if owner is None:
-            return None
-        if owner.startswith(known.MODULE):
-            return known.member_of_module(owner.removeprefix(known.MODULE), name)
-        if owner.startswith("self:"):
-            place = owner.removeprefix("self:")
-            return self._project.attributes.get((self._module, place, name))
-        return known.MEMBERS.get((owner, name))
-
-    def _called(self, node: cst.Call) -> str | None:
-        if isinstance(node.func, cst.Attribute):
-            # `exp.run.start()` gives the experiment.
-            owner = self._type(node.func.value)
-            if owner == "RunManager" and node.func.attr.value == "start":
-                return "Experiment"
-        found = self._type(node.func)
-        if found is None:
-            return None
-        if found.startswith(known.CLASS):
-            return found.removeprefix(known.CLASS)
-        if found.startswith("func:"):
-            module, _, name = found.removeprefix("func:").rpartition(".")
-            return self._project.returns.get((module, name))
-        return known.CALLED.get(found)
-
-    # -- uses ------------------------------------------------------------------------------------
-
-    def visit_Call(self, node: cst.Call) -> None:
-        """Look at a call."""
-        if self._type(node.func) == known.CLASS + "Experiment":
-            self._arguments(node)
-        if isinstance(node.func, cst.Attribute):
-            name = node.func.attr.value
-            owner = self._type(node.func.value)
-            row = known.CHANGED.get((owner or "", name))
-            if row is not None:
-                self._tell(node, row, CERTAIN)
-            elif owner is None and name in known.DISTINCT and self.touches:
-                guess = next(r for (_, each), r in known.CHANGED.items() if each == name)
-                self._tell(node, guess, LIKELY)
-
-    def visit_Attribute(self, node: cst.Attribute) -> None:
-        """Look at a property."""
-        if self._type(node.value) == "UserInfo":
-            row = known.CHANGED.get(("UserInfo", node.attr.value))
-            if row is not None:
-                self._tell(node, row, CERTAIN)
-
-    def _arguments(self, node: cst.Call) -> None:
-        for argument in node.args:
-            old = argument.keyword.value if argument.keyword is not None else ""
-            if old in known.RENAMED:
-                self._use(argument, known.FLAG_OF_ARGUMENTS, f"Experiment.{old}", CERTAIN, old,
-                          f"write {known.RENAMED[old]}=")  # fmt: skip
-
-    def _tell(self, node: Node, row: tuple[Flag, Api], certainty: str) -> None:
-        flag, api = row
-        self._use(node, flag, api.name, certainty, self._context(node), api.advice)
-
-    def _use(
-        self, node: Node, flag: Flag, api: str, certainty: str, context: str, advice: str
+    def _member(
+        self, node: ast.Attribute, row: tuple[Flag, Api], owner: Known, called: bool
     ) -> None:
-        self._found(node, (flag.id, api, certainty, context, self._is_guarded(), advice))
+        if row[1].name.startswith("userinfo."):
+            context = contexts.of_answer(self.parents, shows_last=self._is_shown(node))
+            becomes = 'fetch_or_raise().get("{}")' if context == USED else ""
+            self._tell(node, row, CERTAIN, context, becomes.format(node.attr))
+            return
+        context = self._context(called)
+        if row[1].name in known.PAGES and called and contexts.expects_empty(self.parents[:-1]):
+            context = contexts.EMPTY
+        optional = owner is not None and owner.optional
+        self._tell(node, row, CERTAIN, context, _sibling(row[1], context), is_sure=not optional)
 
-    def _context(self, node: Node) -> str:
-        """Return what is done with the answer of a node that is being visited."""
-        child = node
-        for parent in reversed(self._parents):
-            found = self._done_by(parent, child)
-            if found:
-                return found
-            child = parent
-        return "used"
+    def _context(self, called: bool) -> str:
+        if not called:
+            return METHOD
+        call = self.parents[-2]
+        return contexts.of_answer(self.parents[:-1], shows_last=self._is_shown(call))
 
-    def _done_by(self, parent: Node, child: Node) -> str:
-        """Return what a node does with its child; empty when it only passes it on."""
-        if isinstance(parent, cst.NamedExpr):
-            named = parent.target.value if isinstance(parent.target, cst.Name) else ""
-            return tests(self._bodies[-1]).get(named, "")
-        if isinstance(parent, cst.IfExp) and child is not parent.test:
-            return ""
-        if isinstance(parent, cst.BooleanOperation) and child is not parent.left:
-            return "used"
-        if isinstance(parent, cst.BooleanOperation):
-            return "or" if isinstance(parent.operator, cst.Or) else "truth"
-        if isinstance(parent, cst.Comparison):
-            return "is None" if is_none_test(parent) else "used"
-        if isinstance(parent, (cst.If, cst.While, cst.Assert, cst.IfExp)):
-            return "truth"
-        if isinstance(parent, cst.UnaryOperation):
-            return "truth" if isinstance(parent.operator, cst.Not) else "used"
-        if isinstance(parent, cst.Assign) and isinstance(parent.targets[0].target, cst.Name):
-            return tests(self._bodies[-1]).get(parent.targets[0].target.value, "used")
-        return "unused" if isinstance(parent, cst.Expr) else "used"
+    def _is_shown(self, node: Any) -> bool:
+        """Tell whether a notebook shows the answer: the last of its cell, without ``;``."""
+        if not self._source.is_notebook or not isinstance(self.parents[0], ast.Module):
+            return False
+        rest = self._lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()
+        after = next((line for line in self._lines[node.end_lineno :] if line.strip()), "")
+        silent = rest.lstrip().startswith(";")
+        return not silent and (not after or after.startswith("# ml-dash: cell"))
 
-    def _is_guarded(self) -> bool:
-        """Tell whether a broad ``except`` is around the node, in its function."""
-        inner: Node | None = None
-        for node in reversed(self._parents):
-            if isinstance(node, (cst.FunctionDef, cst.Lambda)):
-                return False
-            if isinstance(node, cst.Try) and inner is node.body:
-                return any(map(is_broad, node.handlers))
-            inner = node
-        return False
+    def _moved_attribute(self, node: ast.Attribute, owner: Kind) -> None:
+        new = known.MOVED.get(owner.name, {}).get(node.attr)
+        if new is None or owner.name == "ml_dash.experiment":
+            return
+        home, name = new
+        self._note(node, known.MOVED_ID, f"{owner.name}.{node.attr}", CERTAIN, "attribute",
+                   f"use {home}.{name}", name if home == owner.name else "")  # fmt: skip
+
+    def met_call(self, node: ast.Call, func: Known, given: Sequence[Known]) -> None:
+        """Look at a call and its arguments."""
+        for odd in self._odd(node, func):
+            self._tell_odd(odd)
+        name = last_name(node.func)
+        if name == "getattr" and len(node.args) > 1 and given:
+            self._by_text(node, given[0])
+        for row in patched(node, given, self.type_of):
+            self._tell(node, row, LIKELY, "mocked", "")
+        command = command_of(node)
+        if command:
+            self._note(node, FLAGS["cli_exit_codes"].id, f"ml-dash {command}", LIKELY, "exit code",
+                       "expect its exit codes 1, 3, 4 and 5, too", "")  # fmt: skip
+
+    def _odd(self, node: ast.Call, func: Known) -> list[Odd]:
+        if func is not None and func.form == "class" and self._is_experiment(func):
+            own = ":" in func.name
+            return [] if own else list(arguments.of_experiment(node, _run_fields()))
+        if func == Kind("function", "ml_dash_experiment"):
+            return list(arguments.of_experiment(node, _run_fields()))
+        if func is not None and func.form == "object" and func.name == "FilesAccessor":
+            from ml_dash._file_rules import OPTIONS
+
+            return list(arguments.of_files(node, OPTIONS))
+        if not isinstance(node.func, ast.Attribute):
+            return []
+        return self._odd_member(node, node.func)
+
+    def _odd_member(self, node: ast.Call, func: ast.Attribute) -> list[Odd]:
+        if func.attr not in ("log", "buffer", "store", "append", "set"):
+            return []
+        owner = self.type_of(self._quietly(func.value), func.attr)
+        if owner == "Experiment" and func.attr == "log":
+            found = arguments.of_log(self.parents)
+            return [found] if found is not None else []
+        return list(arguments.of_values(node, owner, func.attr))
+
+    def _is_experiment(self, func: Kind) -> bool:
+        return func.name == "Experiment" or self.type_of(func, "params") == "Experiment"
+
+    def _quietly(self, node: ast.AST) -> Known:
+        """Return what an expression is that was looked at before."""
+        looking, self.found = self.found, []
+        kind = self.kind_of(node)
+        self.found = looking
+        return kind
+
+    def _by_text(self, node: ast.Call, owner: Known) -> None:
+        name = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
+        row = known.CHANGED.get((self.type_of(owner, str(name)), str(name)))
+        if row is not None:
+            self._tell(node, row, CERTAIN, METHOD, "")
+
+    def met_test(self, node: ast.expr, kind: Known) -> None:
+        """Look whether the user is asked for by truth."""
+        if kind == Kind("object", "UserInfo"):
+            self._tell(node, api_of("bool(userinfo)"), CERTAIN, contexts.TRUTH, "")
+
+    # -- noting ----------------------------------------------------------------------------------
+
+    def _tell_odd(self, odd: Odd) -> None:
+        flag, api = api_of(odd.api)
+        self._note(odd.node, flag.id, api.name, CERTAIN if odd.certain else LIKELY, odd.what,
+                   odd.advice, odd.becomes)  # fmt: skip
+
+    def _tell(
+        self, node: ast.AST, row: tuple[Flag, Api], certainty: str, context: str, becomes: str,
+        is_sure: bool = False,
+    ) -> None:  # fmt: skip
+        flag, api = row
+        typed = contexts.typed_except(self.parents[:-1]) if becomes and is_sure else None
+        self._note(node, flag.id, api.name, certainty, context, api.advice, becomes, typed)
+
+    def _note(
+        self, node: Any, flag: str, api: str, certainty: str, context: str, advice: str,
+        becomes: str, typed: tuple[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        line, column = _place_of_name(node)
+        text = self._lines[line - 1].encode()
+        if not _is_there(node, text[column:]):
+            becomes = ""  # Python has the place wrong: it happens in f-strings before 3.12
+        column = len(text[:column].decode("utf-8", "replace"))
+        last = max(node.end_lineno, line)
+        if len(self.parents) > 1 and getattr(self.parents[-2], "func", None) is node:
+            last = max(last, self.parents[-2].end_lineno)  # type: ignore[attr-defined]
+        guarded = contexts.is_guarded(self.parents)
+        self.found.append(
+            Use(line, column, min(node.lineno, line), last, flag, api, certainty, context, guarded,
+                advice, becomes, typed)
+        )  # fmt: skip
 
 
-_Step = Callable[[Finder, Any], object]
-_STEPS: dict[type[Node], tuple[_Step | None, _Step | None]] = {}
+def _place_of_name(node: Any) -> tuple[int, int]:
+    """Return where the name stands that is used: a member's, or an argument's."""
+    if isinstance(node, ast.Call):
+        return _place_of_name(node.func)
+    if isinstance(node, ast.Attribute):
+        return node.end_lineno or node.lineno, (node.end_col_offset or 0) - len(node.attr.encode())
+    return node.lineno, node.col_offset
 
 
-def _steps(kind: type[Node]) -> tuple[_Step | None, _Step | None]:
-    """Return what to call before and after a kind of node."""
-    steps = _STEPS.get(kind)
-    if steps is None:
-        enter, leave = (getattr(Finder, f"{word}_{kind.__name__}", None)
-                        for word in ("visit", "leave"))  # fmt: skip
-        steps = _STEPS[kind] = (enter, leave)
-    return steps
+def _is_there(node: Any, text: bytes) -> bool:
+    name = node.func if isinstance(node, ast.Call) else node
+    return not isinstance(name, ast.Attribute) or text.startswith(name.attr.encode())
 
 
-def find(code: cst.Module, module: str, project: Knowledge) -> list[Use]:
-    """Return the uses in a module, in order.
+def _sibling(api: Api, context: str) -> str:
+    """Return the sibling that takes a member's place; empty where that is not certain."""
+    if context in (UNUSED, METHOD, contexts.EMPTY):
+        return ""
+    if context != USED and api.or_none is not None:
+        return api.or_none
+    return api.or_raise or ""
+
+
+def _run_fields() -> tuple[str, ...]:
+    from ml_dash.run import RUN
+
+    return tuple(name for name in RUN.__annotations__ if not name.startswith("_"))
+
+
+def read(
+    tree: ast.Module, source: Source, project: Knowledge, lines: Sequence[str]
+) -> tuple[list[Use], Learned]:
+    """Return the uses in a module, in order, and what is learned of it.
+
+    It is read until nothing new is learned: a function may use what is defined behind it.
 
     Args:
-        code: The module.
-        module: Its name.
-        project: What is known of the project; what the module's own functions give is added, so
-            that a second call knows it.
+        tree: The module.
+        source: Where it is from.
+        project: What is known of the project. What is learned is put into it.
+        lines: The lines of the module.
     """
-    found: list[tuple[Node, Facts]] = []
-    Finder(module, project, lambda node, facts: found.append((node, facts))).walk(code)
-    if not found:
-        return []
-    # Places cost as much as all the rest, and few modules need them.
-    places: Any = MetadataWrapper(code, unsafe_skip_copy=True).resolve(PositionProvider)
-    uses = []
-    for node, facts in found:
-        start, name = places[node].start, places[name_of(node)].start
-        at = (name.line, name.column)
-        uses.append(Use(start.line, start.column, *facts, name_at=at))
-    return sorted(uses, key=lambda use: (use.line, use.column))
+    for _ in range(_ROUNDS):
+        finder = Finder(source, project, lines)
+        finder.read(tree)
+        before = project.learned.get(finder.module)
+        project.learned[finder.module] = finder.learned
+        if finder.learned == before:
+            break
+    found = dict.fromkeys(finder.found)
+    return sorted(found, key=lambda use: (use.line, use.column)), finder.learned

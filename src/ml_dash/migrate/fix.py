@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import os
+import re
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import libcst as cst
-from libcst.codemod import CodemodContext
-from libcst.codemod.visitors import AddImportsVisitor
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import MetadataWrapper
 
 from ml_dash.flags import api_of
 from ml_dash.migrate import known
-from ml_dash.migrate.finder import CERTAIN, Use, find
-from ml_dash.migrate.known import Knowledge
-from ml_dash.migrate.nodes import name_of
-from ml_dash.migrate.sources import Source
+from ml_dash.migrate.check import Checked
+from ml_dash.migrate.finder import CERTAIN, Use
+from ml_dash.migrate.report import Row
+from ml_dash.migrate.rewriter import Rewriter
+from ml_dash.migrate.sources import Source, unhidden
 
-_TODO: Final = "# TODO(ml-dash {flag}): {api} {old} until 0.9, and raises then; {advice}"
-_MARK: Final = "TODO(ml-dash "
-_TESTED: Final = frozenset({"is None", "truth", "or"})
+_IMPORTED: Final = re.compile(r"^[ \t]*from[ \t]+(\S+)[ \t]+import[ \t]+(\([^)]*\)|.*)", re.M)
 
 
 @dataclass(frozen=True)
@@ -45,200 +45,174 @@ class Fixed:
     @property
     def diff(self) -> str:
         """What changes, as a unified diff."""
-        name = str(self.source.path)
-        lines = difflib.unified_diff(
-            self.source.text.splitlines(keepends=True), self.text.splitlines(keepends=True),
-            f"a/{name}", f"b/{name}",
-        )  # fmt: skip
-        return "".join(lines)
+        name = self.source.path.as_posix().lstrip("/")
+        before, after = (Source(self.source.path, text).lines for text in self._shown())
+        lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
+        return "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+            for line in lines
+        )
+
+    def _shown(self) -> tuple[str, str]:
+        if self.source.is_notebook:
+            return unhidden(self.source.text), unhidden(self.text)
+        return self.source.text, self.text
 
 
-def fix(
-    source: Source,
-    project: Knowledge,
-    lines: Collection[int] | None = None,
-) -> Fixed:
+def fix_all(
+    checked: Checked, rows: Iterable[Row] | None = None
+) -> tuple[list[Fixed], dict[str, str]]:
+    """Return the modules that have uses, rewritten, and those that could not be, with why.
+
+    Args:
+        checked: What :func:`ml_dash.migrate.check.check` has found.
+        rows: Only these lines, as :func:`ml_dash.migrate.report.collect` gives them; those in
+            which the code shows nothing are marked.
+    """
+    done, failed = [], {}
+    shared = _shared(checked.sources)
+    for source, uses in checked.uses if rows is None else _met(checked, list(rows)):
+        try:
+            done.append(fix(source, uses, shared))
+        except cst.ParserSyntaxError as error:
+            failed[str(source.path)] = f"LibCST cannot read line {error.raw_line}"
+        except RecursionError:
+            failed[str(source.path)] = "it is nested too deeply"
+    return done, failed
+
+
+def unfound(checked: Checked, rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of a report whose lines are not among what was checked."""
+    lines = {_place(source.path): len(source.lines) for source in checked.sources}
+    return [row for row in rows if not 0 < row["line"] <= lines.get(_place(row["file"]), 0)]
+
+
+def _place(file: Path | str) -> str:
+    return os.path.realpath(file)
+
+
+def _met(checked: Checked, rows: Sequence[Row]) -> Iterator[tuple[Source, list[Use]]]:
+    """Yield the modules of some rows, with the uses in their lines."""
+    known_uses = {source.path: uses for source, uses in checked.uses}
+    for source in checked.sources:
+        place = _place(source.path)
+        own = [row for row in rows if _place(row["file"]) == place]
+        found = [use for use in known_uses.get(source.path, ())
+                 if any(use.first_line <= row["line"] <= use.last_line for row in own)]  # fmt: skip
+        left = [row for row in own if not any(use.first_line <= row["line"] <= use.last_line
+                                              for use in found)]  # fmt: skip
+        seen = {row["line"]: use for row in left if (use := _seen(source, row)) is not None}
+        if found or seen:
+            yield source, [*found, *seen.values()]
+
+
+def _seen(source: Source, row: Row) -> Use | None:
+    """Return the use that a program has met in a line, whatever its code shows."""
+    number = row["line"]
+    if source.is_notebook or not 0 < number <= len(source.lines):
+        return None
+    text = source.lines[number - 1]
+    column = len(text) - len(text.lstrip())
+    flag, api = api_of(row["api"])
+    return Use(number, column, number, number, flag.id, api.name, CERTAIN, "met by a run", False,
+               api.advice, "")  # fmt: skip
+
+
+def _shared(sources: Iterable[Source]) -> set[str]:
+    """Return names of ours that modules import from each other: they keep their names."""
+    moved = {name for names in known.MOVED.values() for name in names}
+    found = set()
+    for source in sources:
+        for module, names in _IMPORTED.findall(source.text):
+            if module.split(".")[0] != known.PACKAGE:
+                found |= moved & set(re.findall(r"\w+", names))
+    return found
+
+
+def fix(source: Source, uses: Sequence[Use], shared: Collection[str] = ()) -> Fixed:
     """Return a module with its uses rewritten: the same code where nothing is certain.
 
     Args:
-        source: The module; it must parse.
-        project: What is known of the project.
-        lines: Only uses in these lines.
+        source: The module.
+        uses: Its uses.
+        shared: Names that other modules import from it.
 
     Raises:
-        libcst.ParserSyntaxError: it is no Python.
+        libcst.ParserSyntaxError: LibCST cannot read it.
     """
-    code = cst.parse_module(source.text)
-    uses = find(code, source.module, project)
-    chosen = [use for use in uses if lines is None or use.line in lines]
-    if not chosen:
+    if not uses:
         return Fixed(source, source.text, 0, 0)
-    rewriter = _Rewriter(chosen)
-    changed = MetadataWrapper(code, unsafe_skip_copy=True).visit(rewriter)
-    if rewriter.needs_error:
-        context = CodemodContext()
-        AddImportsVisitor.add_needed_import(context, "ml_dash.exceptions", "MLDashError")
-        changed = AddImportsVisitor(context).transform_module(changed)
+    kept = {*shared, *_bound_elsewhere(source.parsed())}
+    if source.path.name == "__init__.py":
+        kept |= {name for names in known.MOVED.values() for name in names}
+    rewriter = Rewriter(uses, source.lines, kept)
+    wrapper = MetadataWrapper(cst.parse_module(source.text), unsafe_skip_copy=True)
+    changed = wrapper.visit(rewriter)
     return Fixed(source, changed.code, rewriter.rewritten, rewriter.left)
 
 
-def new_name(use: Use) -> str | None:
-    """Return the sibling that takes the place of what is used; None where that is not certain."""
-    _, api = api_of(use.api)
-    if use.certainty != CERTAIN or use.context == "unused" or use.api.startswith("userinfo."):
-        return None
-    if use.context in _TESTED and api.or_none is not None:
-        return api.or_none
-    return api.or_raise
-
-
-class _Rewriter(cst.CSTTransformer):
-    """Rewrites what is certain, and marks the rest."""
-
-    METADATA_DEPENDENCIES = (PositionProvider,)
-
-    def __init__(self, uses: list[Use]) -> None:
-        super().__init__()
-        self._uses = {use.name_at: use for use in uses}
-        self._marks: list[list[Use]] = []
-        self.rewritten = 0
-        self.left = 0
-        self.needs_error = False
-
-    def _use_at(self, node: cst.CSTNode) -> Use | None:
-        start: Any = self.get_metadata(PositionProvider, name_of(node)).start
-        return self._uses.get((start.line, start.column))
-
-    # -- rewriting -------------------------------------------------------------------------------
-
-    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
-        """Give a call its sibling's name."""
-        func = updated_node.func
-        if not isinstance(func, cst.Attribute):
-            return updated_node
-        use = self._use_at(original_node)
-        if use is None or use.api.startswith("userinfo."):
-            return updated_node
-        name = new_name(use)
-        if name is None:
-            self._mark(use)
-            return updated_node
-        self.rewritten += 1
-        return updated_node.with_changes(func=func.with_changes(attr=cst.Name(name)))
-
-    def leave_Attribute(
-        self, original_node: cst.Attribute, updated_node: cst.Attribute
-    ) -> cst.BaseExpression:
-        """Ask for the user as a whole where a property of it is used."""
-        use = self._use_at(original_node)
-        if use is None or not use.api.startswith("userinfo."):
-            return updated_node
-        if use.certainty != CERTAIN or use.context != "used":
-            self._mark(use)
-            return updated_node
-        self.rewritten += 1
-        name = cst.Arg(cst.SimpleString(f'"{updated_node.attr.value}"'))
-        asked = cst.Call(cst.Attribute(updated_node.value, cst.Name("fetch_or_raise")))
-        return cst.Call(cst.Attribute(asked, cst.Name("get")), [name])
-
-    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
-        """Give an argument its new name."""
-        keyword = updated_node.keyword
-        if keyword is None or keyword.value not in known.RENAMED:
-            return updated_node
-        use = self._use_at(original_node)
-        if use is None:
-            return updated_node
-        self.rewritten += 1
-        return updated_node.with_changes(keyword=cst.Name(known.RENAMED[keyword.value]))
-
-    # -- marking ---------------------------------------------------------------------------------
-
-    def _mark(self, use: Use) -> None:
-        if self._marks:
-            self._marks[-1].append(use)
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        """Collect what is to be marked above each statement."""
-        if hasattr(node, "leading_lines"):
-            self._marks.append([])
-        return super().on_visit(node)
-
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-        """Write the marks of a statement above it, if they are not there yet."""
-        left: Any = super().on_leave(original_node, updated_node)
-        if not hasattr(original_node, "leading_lines"):
-            return left
-        uses = self._marks.pop()
-        there = [line.comment.value for line in left.leading_lines if line.comment is not None]
-        new = []
-        for text in dict.fromkeys(map(_todo, uses)):
-            self.left += 1
-            if text not in there:
-                new.append(cst.EmptyLine(comment=cst.Comment(text)))
-        return left.with_changes(leading_lines=[*left.leading_lines, *new]) if new else left
-
-    # -- except ----------------------------------------------------------------------------------
-
-    def leave_Try(self, original_node: cst.Try, updated_node: cst.Try) -> cst.Try:
-        """Name the error where a broad ``except`` is around nothing but one changed call."""
-        if len(updated_node.handlers) != 1 or not self._is_one_use(original_node.body):
-            return updated_node
-        handler = updated_node.handlers[0]
-        if not isinstance(handler.type, cst.Name) or handler.type.value != "Exception":
-            return updated_node
-        self.needs_error = True
-        typed = handler.with_changes(type=cst.Name("MLDashError"))
-        return updated_node.with_changes(handlers=[typed])
-
-    def _is_one_use(self, body: cst.BaseSuite) -> bool:
-        if not isinstance(body, cst.IndentedBlock) or len(body.body) != 1:
-            return False
-        calls: list[cst.Call] = []
-
-        class Calls(cst.CSTVisitor):
-            def visit_Call(self, node: cst.Call) -> None:
-                calls.append(node)
-
-        body.visit(Calls())
-        used = [call for call in calls if isinstance(call.func, cst.Attribute)
-                and (use := self._use_at(call)) is not None
-                and new_name(use) is not None]  # fmt: skip
-        return len(used) == 1 and _only_builds(calls, used[0])
-
-
-def _only_builds(calls: list[cst.Call], use: cst.Call) -> bool:
-    """Tell whether all calls are the use itself, and what leads to it (``exp.metrics("x")``)."""
-    chain: set[int] = {id(use)}
-    node: cst.CSTNode = use.func
-    while isinstance(node, (cst.Attribute, cst.Call)):
-        chain.add(id(node))
-        node = node.value if isinstance(node, cst.Attribute) else node.func
-    return all(id(call) in chain for call in calls)
-
-
-def _todo(use: Use) -> str:
-    flag, api = api_of(use.api)
-    return _TODO.format(flag=flag.id, api=api.name, old=api.old, advice=use.advice)
+def _bound_elsewhere(tree: ast.Module) -> set[str]:
+    """Return the names that a module binds other than by imports at its top, or exports."""
+    found: set[str] = set()
+    tops = {id(each) for each in tree.body}
+    seen: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = {each.asname or each.name for each in node.names}
+            found |= names & seen if id(node) in tops else names
+            seen |= names
+        elif isinstance(node, ast.Name):
+            found |= set() if isinstance(node.ctx, ast.Load) else {node.id}
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)  # in `__all__`, and in quoted annotations
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            found |= set(node.names)
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+            found.add(str(node.name))
+    return found
 
 
 # -- git -------------------------------------------------------------------------------------------
 
+_STATES: Final = {"??": "is not in git", "!!": "is ignored by git"}
 
-def why_not(path: Path, run: Callable[..., Any] = subprocess.run) -> str:
-    """Return why the files of a place should not be rewritten; empty when git can undo it."""
-    folder = path if path.is_dir() else path.parent
-    git = ["git", "-C", str(folder)]
-    place = ["--", str(path.resolve())]
-    try:
-        done = run([*git, "status", "--porcelain", *place], capture_output=True, text=True,
-                   check=False)  # fmt: skip
-        if done.returncode:
-            return f"{folder} is in no git repository, so nothing could be undone"
-        if done.stdout.strip():
-            return f"{path} has changes that are not committed"
-        # What is ignored is clean, too.
-        kept = run([*git, "ls-files", *place], capture_output=True, text=True, check=False)
-    except OSError:
-        return "git is not installed, so nothing could be undone"
-    return "" if kept.stdout.strip() else f"git does not keep {path}, so nothing could be undone"
+
+def why_not(paths: Iterable[Path], *, written: bool = False) -> str:
+    """Return why files should not be rewritten; empty when git can undo it.
+
+    Args:
+        paths: Files and folders; they need no commits that are not made yet.
+        written: Whether it is about the very files that are written: then git must have them.
+    """
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        whole = path.resolve()
+        by_folder.setdefault(whole if whole.is_dir() else whole.parent, []).append(whole)
+    more = ["--untracked-files=all", "--ignored"] if written else ["--untracked-files=no"]
+    for folder, inside in by_folder.items():
+        git = ["git", "-C", str(folder), "status", "--porcelain", *more, "--", *map(str, inside)]
+        try:
+            done = subprocess.run(git, capture_output=True, text=True, check=False)
+        except OSError:
+            return "git is not installed, so nothing could be undone"
+        why = _why(folder, done.returncode, done.stdout, done.stderr)
+        if why:
+            return f"{why}, so nothing could be undone"
+    return ""
+
+
+def _why(folder: Path, code: int, out: str, err: str) -> str:
+    if code and "not a git repository" in err:
+        return f"{folder} is in no git repository"
+    if code:
+        return f"git says: {err.strip().splitlines()[0] if err.strip() else f'exit code {code}'}"
+    lines = out.splitlines()
+    if not lines:
+        return ""
+    state, name = lines[0][:2], lines[0][3:]
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return f"{name}{more} {_STATES.get(state, 'has changes that are not committed')}"

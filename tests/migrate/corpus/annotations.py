@@ -16,4 +16,4 @@ def optional(client: Optional[RemoteClient] = None):
     return client.list_projects_graphql()  #: MLD001 certain list_projects_graphql_or_raise
 
 def union(client: RemoteClient | None):
-    return client and client.get_project_id("x")  #: MLD001 certain get_project_id_or_raise
+    return client and client.get_project_id("x")  #: MLD001 certain get_project_id_or_none

@@ -6,4 +6,4 @@ def project(name):
     if client.get_project_id(name) is None:  #: MLD001 certain get_project_id_or_none
         print("no project", name)
         return None
-    return client.get_project_id(name)  #: MLD001 certain get_project_id_or_raise
+    return client.get_project_id(name)  #: MLD001 certain get_project_id_or_none
