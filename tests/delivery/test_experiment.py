@@ -27,7 +27,6 @@ from ml_dash.exceptions import (
     DeliveryTimeoutError,
     FileUploadError,
     LocalWriteError,
-    MLDashError,
     NotAuthenticatedError,
     RecoverableWarning,
     RemoteRejectedError,

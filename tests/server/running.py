@@ -92,7 +92,7 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Run a server until the block ends."""
     data.mkdir(exist_ok=True)
-    server = RunningServer(data, database, command, options)
+    server = RunningServer(data, database, command, ("--no-auth", *options))
     server.start()
     try:
         yield server
