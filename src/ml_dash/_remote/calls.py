@@ -56,16 +56,16 @@ class Calls:
         return self._transport.what(method, f"/api{path}")
 
     def _graphql(self, query: str, variables: dict[str, Any] | None, name: str) -> dict[str, Any]:
-        data = self._graphql_or_none(query, variables, name)
-        return replies.field({"data": data}, "data", dict, name)
+        found: dict[str, Any] = replies.with_values(self._graphql_as_sent(query, variables, name))
+        return found
 
-    def _graphql_or_none(
+    def _graphql_as_sent(
         self, query: str, variables: dict[str, Any] | None, name: str
-    ) -> dict[str, Any] | None:
+    ) -> dict[str, Any]:
         body = encoded({"query": query, "variables": variables or {}})
         changes = _CHANGES.search(query) is not None
         reply = self._transport.json("POST", "/graphql", body, idempotent=not changes)
-        return replies.graphql_data(reply, name)
+        return replies.field({"data": replies.graphql_data(reply, name)}, "data", dict, name)
 
     def _old_answer(
         self,

@@ -43,6 +43,26 @@ class Page(list[dict[str, Any]]):
         return item in self._facts if isinstance(item, str) else super().__contains__(item)
 
 
+def whole(fetch: Callable[[int], Any], name: str, what: str) -> list[dict[str, Any]]:
+    """Return a list that a server may send in parts: it says then that there is more.
+
+    Args:
+        fetch: Returns the answer with the items from a number on.
+        name: The field of the items.
+        what: What is asked, for errors.
+
+    Raises:
+        InvalidResponseError: an answer has no list.
+    """
+    found: list[dict[str, Any]] = []
+    while True:
+        reply = fetch(len(found))
+        part = replies.field(reply, name, list, what)
+        found += part
+        if not part or reply.get("hasMore") is not True:
+            return found
+
+
 def pages(
     fetch: Callable[[int, int], tuple[dict[str, Any], str]],
     name: str,

@@ -12,6 +12,7 @@ from ml_dash._record import codec
 from ml_dash._remote import replies
 from ml_dash._remote.appends import Append, AppendCalls
 from ml_dash._remote.calls import LoggedValue, checked_fields, comma_list, encoded, given
+from ml_dash._remote.paging import whole
 from ml_dash._remote.transport import route
 
 
@@ -307,7 +308,11 @@ class RecordCalls(AppendCalls):
             RemoteClientError: the request failed.
         """
         path = route("experiments", experiment_id, "metrics")
-        return replies.field(self._call("GET", path), "metrics", list, self._what("GET", path))
+
+        def fetch(offset: int) -> Any:
+            return self._call("GET", path, params=given(offset=offset or None))
+
+        return whole(fetch, "metrics", self._what("GET", path))
 
 
 def metric_route(experiment_id: str, name: str | None, *rest: str | int) -> str:

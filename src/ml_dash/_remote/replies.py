@@ -63,6 +63,23 @@ def _values(data: bytes) -> Any:
     return codec.decode(data)
 
 
+def with_values(reply: Any) -> Any:
+    """Return an answer of GraphQL in which metadata and parameters are logged values again.
+
+    They come with marked texts for the numbers that JSON lacks; every other text is as it is.
+    """
+    if isinstance(reply, list):
+        return [with_values(each) for each in reply]
+    if not isinstance(reply, dict):
+        return reply
+    found = {name: with_values(part) for name, part in reply.items() if name != "metadata"}
+    if "metadata" in reply:
+        found["metadata"] = _values(orjson.dumps(reply["metadata"]))
+    if isinstance(found.get("parameters"), dict) and "data" in found["parameters"]:
+        found["parameters"]["data"] = _values(orjson.dumps(reply["parameters"]["data"]))
+    return found
+
+
 def field(reply: Any, path: str, kind: type[T], what: str) -> T:
     """Return a part of an answer, named by a dotted path.
 

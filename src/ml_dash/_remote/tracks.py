@@ -9,6 +9,7 @@ from ml_dash._base.deprecate import changes
 from ml_dash._remote import replies
 from ml_dash._remote.appends import Append, AppendCalls
 from ml_dash._remote.calls import checked_fields, comma_list, encoded, given
+from ml_dash._remote.paging import whole
 from ml_dash._remote.transport import route
 from ml_dash.exceptions import InvalidValueError, UsageError
 
@@ -163,8 +164,11 @@ class TrackCalls(AppendCalls):
             RemoteClientError: the request failed.
         """
         path = route("experiments", experiment_id, "tracks")
-        reply = self._call("GET", path, params=given(topic=topic_filter))
-        return replies.field(reply, "tracks", list, self._what("GET", path))
+
+        def fetch(offset: int) -> Any:
+            return self._call("GET", path, params=given(topic=topic_filter, offset=offset or None))
+
+        return whole(fetch, "tracks", self._what("GET", path))
 
 
 def track_entries(

@@ -80,7 +80,7 @@ class UserCalls(Calls):
             InvalidResponseError: there are no data.
             RemoteClientError: the request failed.
         """
-        return self._graphql(query, variables, "the query")
+        return self._graphql_as_sent(query, variables, "the query")
 
     # -- users -----------------------------------------------------------------------------------
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
-from ml_dash._record import codec
 from ml_dash.exceptions import RemoteNotFoundError, UsageError
 from ml_dash.runs.numbers import series_of
 from ml_dash.runs.run import Facts, KeyStats, Run, Series
@@ -167,7 +164,7 @@ class ServerRun(Run):
             path=f"{owner}/{slug}/{place}", owner=owner, project=slug, name=str(raw["name"]),
             status=raw.get("status"), description=raw.get("description"),
             tags=raw.get("tags") or [],
-            metadata=codec.decode(orjson.dumps(raw.get("metadata") or {})),
+            metadata=raw.get("metadata") or {},
             created_at=raw.get("createdAt") or raw.get("startedAt"),
             started_at=raw.get("startedAt"), ended_at=raw.get("endedAt"),
             logs=logs if logs is None else int(logs), metrics=len(raw.get("metrics") or []),
@@ -185,9 +182,7 @@ class ServerRun(Run):
             found = self._client.get_experiment(self.id)
         except RemoteNotFoundError:
             return find_run(self._client, self.path)  # a server of 0.6 does not tell it alone
-        # As GraphQL has them: with texts for the numbers that JSON lacks.
-        marked = orjson.loads(codec.encode(found.get("metadata")))
-        return ServerRun(self._client, {**self.raw, **found, "metadata": marked})
+        return ServerRun(self._client, {**self.raw, **found})
 
     def read_params(self) -> dict[str, Any]:
         """Return the parameters as they are now."""

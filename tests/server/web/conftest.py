@@ -59,3 +59,14 @@ def live_on_both(request: pytest.FixtureRequest) -> Live:
 def alice(live: Live) -> httpx.Client:
     """Return a client of the user alice."""
     return live.as_user("alice")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Run a server with low limits."""
+    settings = ServerSettings(
+        data=tmp_path_factory.mktemp("data"), body_max_bytes=100_000, file_max_bytes=50_000,
+        batch_max=100, page_max=50,
+    )  # fmt: skip
+    with running(settings) as made:
+        yield made

@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import socket
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import httpx
 import pytest
 
 from ml_dash.server.settings import ServerSettings
-from ml_dash.server.tables import device_logins
 from tests.server.live import Live, experiment_of, run_of, running
+from tests.server.web.hostile import ENTRIES, FOLDER, JSON, NODES, PROJECT, RUN, refused
 from tests.server.web.test_tree import send_file
 
-JSON = {"content-type": "application/json"}
 DEEP = 3000
-ENTRIES = {"entries": [{"timestamp": 1}]}
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Run a server with low limits."""
-    settings = ServerSettings(
-        data=tmp_path_factory.mktemp("data"), body_max_bytes=100_000, file_max_bytes=50_000,
-        batch_max=100, page_max=50,
-    )  # fmt: skip
-    with running(settings) as made:
-        yield made
-
-
-def refused(reply: httpx.Response) -> int:
-    """Return the status of an answer that is a reasoned refusal."""
-    found = reply.json()
-    assert 400 <= reply.status_code < 500, found
-    assert found["error"]
-    assert found["message"]
-    assert found["requestId"] == reply.headers["x-request-id"]
-    assert "Traceback" not in reply.text
-    return reply.status_code
 
 
 @pytest.mark.parametrize(
@@ -141,12 +112,6 @@ def test_bodies_that_are_no_json_by_their_type(small: Live) -> None:
         assert refused(client.post(path, content=b"{}", headers=headers)) == 415
 
 
-NODES = "/api/namespaces/alice/nodes"
-PROJECT = {"type": "PROJECT", "name": "x", "slug": "x"}
-FOLDER = {"type": "FOLDER", "parentId": "ROOT", "projectSlug": "p"}
-RUN = {"type": "EXPERIMENT", "parentId": "ROOT", "projectSlug": "p"}
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -204,168 +169,6 @@ def test_changes_that_cannot_be_made(small: Live, body: object) -> None:
         assert refused(client.delete(f"/api/nodes/{run['node']['id']}")) == 422
 
 
-def form_of(*parts: tuple[str, bytes]) -> bytes:
-    """Return a form as it is sent, of headers and contents."""
-    body = b"".join(
-        b"--b\r\ncontent-disposition: form-data; " + head.encode() + b"\r\n\r\n" + content + b"\r\n"
-        for head, content in parts
-    )  # fmt: skip
-    return body + b"--b--\r\n"
-
-
-FILE = ('name="file"; filename="x"', b"abc")
-NAME = ('name="name"', b"x")
-
-
-@pytest.mark.parametrize(
-    ("fields", "content", "status"),
-    [
-        ({}, b"x" * 60_000, 413), ({"description": "d" * 5_000_000}, b"abc", 413),
-        ({"checksum": "0" * 64}, b"abc", 422), ({"checksum": "xyz"}, b"abc", 422),
-        ({"checksum": "A" * 64}, b"abc", 422), ({"checksum": "../../etc/passwd"}, b"abc", 422),
-        ({"metadata": "{"}, b"abc", 422), ({"metadata": "[]"}, b"abc", 422),
-        ({"metadata": "[" * 5000}, b"abc", 422), ({"name": "../x"}, b"abc", 422),
-        ({"name": "a/../../x"}, b"abc", 422), ({"name": "a\\..\\x"}, b"abc", 422),
-        ({"name": "/../x"}, b"abc", 422), ({"name": "a\0b"}, b"abc", 422),
-        ({"name": "a\r\nset-cookie: x"}, b"abc", 422), ({"name": "n" * 501}, b"abc", 413),
-        ({"name": ""}, b"abc", 422), ({"experimentId": "1"}, b"abc", 404),
-        ({"experimentId": "1' OR '1'='1"}, b"abc", 404), ({"experimentId": ""}, b"abc", 422),
-        ({"parentId": "1"}, b"abc", 422), ({"parentId": "../.."}, b"abc", 422),
-        ({"type": "PROJECT"}, b"abc", 422),
-        ({"tags": ",".join(map(str, range(1001)))}, b"abc", 413),
-    ],
-)  # fmt: skip
-def test_files_that_are_not_taken(
-    small: Live, fields: dict[str, str], content: bytes, status: int
-) -> None:
-    """Too large, of another checksum, under a name that steps out: no row and no byte is left."""
-    client = small.as_user("alice")
-    run = run_of(client, "alice/files/r")
-    with small.nothing_stored():
-        assert refused(send_file(client, run, content, **fields)) == status
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"", b"--b--\r\n", b"\xff\x00", form_of(FILE)[:-9], form_of(NAME), form_of(FILE),
-        form_of(FILE, FILE, NAME), form_of(("name=file; filename=" + "f" * 70_000, b"abc")),
-        b"--b\r\n" + b"x: y\r\n" * 5000 + b"\r\n--b--", b"--b\r\nno colon\r\n\r\nx\r\n--b--\r\n",
-        form_of(('name="\udcff"'.encode("utf-8", "surrogateescape").decode("latin-1"), b"x")),
-        form_of(*[(f'name="f{n}"', b"x" * 1000) for n in range(5000)]),
-    ],
-    ids=["empty", "no part", "no form", "cut", "no file", "no name", "two files", "a long header",
-         "many headers", "no header", "a name that is no text", "many fields"],
-)  # fmt: skip
-def test_forms_that_are_none(small: Live, body: bytes) -> None:
-    """Broken, endless, without what they need."""
-    client = small.as_user("alice")
-    boundary = {"content-type": "multipart/form-data; boundary=b"}
-    with small.nothing_stored():
-        assert refused(client.post(NODES, content=body, headers=boundary)) in (400, 413, 422)
-        for kind in ("multipart/form-data", "multipart/form-data; boundary=", "text/plain"):
-            reply = client.post(NODES, content=body, headers={"content-type": kind})
-            assert refused(reply) in (400, 415)
-
-
-def spoken(live: Live, *sent: bytes, ends: bool = False) -> bytes:
-    """Return what the server answers to bytes, until it closes the connection.
-
-    Args:
-        live: The server.
-        sent: The bytes.
-        ends: Whether the sender closes its side.
-    """
-    where = urlsplit(live.url)
-    with socket.create_connection((where.hostname, where.port)) as connection:
-        for each in sent:
-            connection.sendall(each)
-        if ends:
-            connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while block := connection.recv(65536):
-            answer += block
-    return answer
-
-
-def head_of(client: httpx.Client, path: str, *headers: str) -> bytes:
-    """Return the head of a request with headers of one's own."""
-    own = [f"POST {path} HTTP/1.1", "host: x", f"authorization: {client.headers['authorization']}",
-           "connection: close", "content-type: application/json", *headers]  # fmt: skip
-    return "".join(f"{line}\r\n" for line in own).encode("latin-1") + b"\r\n"
-
-
-def told(answer: bytes) -> tuple[int, dict[str, object]]:
-    """Return status and body of an answer."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert b"content-type: application/json" in head.lower()
-    found = json.loads(body)
-    assert found["error"]
-    assert found["message"]
-    return int(head.split()[1]), found
-
-
-BODY = b'{"data": {"a": 1}}'
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        ("content-length: -1",), ("content-length: x",), ("content-length: 18, 19",),
-        ("content-length: 18", "content-length: 19"), ("content-length: " + "9" * 5000,),
-        ("transfer-encoding: gzip",), ("transfer-encoding: chunked", "transfer-encoding: chunked"),
-        ("x: " + "y" * 100_000,), ("x y: z",), ("x: \x00",), ("no colon",),
-        ("content-length: 18", "x: \x0b"),
-    ],
-)  # fmt: skip
-def test_heads_that_are_no_http(small: Live, headers: tuple[str, ...]) -> None:
-    """In JSON, as every other refusal, though no request can be made out."""
-    client = small.as_user("alice")
-    run = experiment_of(client, "alice/http/r")
-    with small.nothing_stored():
-        answer = spoken(small, head_of(client, f"{run}/parameters", *headers))
-        assert told(answer)[0] in (400, 431)
-
-
-def test_a_chunk_that_is_none_stores_nothing(small: Live) -> None:
-    """It is seen when the request has begun already."""
-    client = small.as_user("alice")
-    run = experiment_of(client, "alice/http/r")
-    head = head_of(client, f"{run}/parameters", "transfer-encoding: chunked")
-    with small.nothing_stored():
-        spoken(small, head, b"5\r\n{\"dat\r\nXYZ\r\n")
-
-
-def test_a_body_that_is_shorter_than_it_says_stores_nothing(
-    small: Live, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its sender closes the connection, or falls silent: then it is told so after a while."""
-    monkeypatch.setattr("ml_dash.server.web.incoming.SILENCE_S", 0.2)
-    client = small.as_user("alice")
-    run = experiment_of(client, "alice/lying/r")
-    head = head_of(client, f"{run}/parameters", "content-length: 500")
-    form = {"content-type": "multipart/form-data; boundary=b"}
-    upload = head_of(client, NODES, "content-length: 50000").replace(
-        b"application/json", form["content-type"].encode()
-    )
-    with small.nothing_stored():
-        spoken(small, head, BODY, ends=True)
-        status, found = told(spoken(small, head, BODY))
-        assert (status, found["error"]) == (408, "request-timeout")
-        assert told(spoken(small, upload, form_of(NAME, FILE)[:-20]))[0] == 408
-
-
-def test_a_body_that_is_longer_than_it_says_is_cut_there(small: Live) -> None:
-    """What follows is no part of the request, and no request either."""
-    client = small.as_user("alice")
-    run = experiment_of(client, "alice/lying/long")
-    head = head_of(client, f"{run}/parameters", "content-length: 10")
-    with small.nothing_stored():
-        answer = spoken(small, head, BODY)
-        assert answer.startswith(b"HTTP/1.1 400")
-        assert b"is no JSON" in answer
-
-
 def test_sql_in_a_value_is_a_value(small: Live) -> None:
     """It is stored as it was sent, and found again."""
     client = small.as_user("alice")
@@ -384,119 +187,6 @@ def test_sql_in_a_value_is_a_value(small: Live) -> None:
     body = {"query": "query($p:String!){searchExperiments(pattern:$p){name}}",
             "variables": {"p": "alice/x' OR '1'='1/*"}}  # fmt: skip
     assert client.post("/graphql", json=body).json()["data"]["searchExperiments"] == []
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        "x", "mldash_", "mldash_" + "a" * 43, "a.b.c", "..", "a" * 10_000, "' OR '1'='1",
-        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x",
-    ],
-)  # fmt: skip
-def test_a_token_that_is_none_stores_nothing(small: Live, token: str) -> None:
-    """On every path that writes; unsigned ones, too, on a server that takes no signed ones."""
-    alice = small.as_user("alice")
-    run = run_of(alice, "alice/tokens/r")
-    expired = small.token("alice", life_ms=-1)
-    with small.nothing_stored():
-        for each in (token, expired):
-            client = small.client(None)
-            client.headers["authorization"] = f"Bearer {each}"
-            for method, path, body in writes(run):
-                assert refused(client.request(method, path, json=body)) == 401
-            assert refused(send_file(client, run, b"abc")) == 401
-            assert refused(client.post("/graphql", json={"query": "{me{id}}"})) == 401
-            assert refused(client.post("/api/auth/exchange")) == 401
-
-
-def writes(run: dict[str, Any]) -> list[tuple[str, str, object]]:
-    """Return a request to everything that writes to a run."""
-    path = f"/api/experiments/{run['experiment']['id']}"
-    node, project = run["node"]["id"], run["project"]["id"]
-    inside = {"type": "FOLDER", "projectId": project, "parentId": node, "name": "x"}
-    return [
-        ("POST", f"{path}/logs", {"logs": [{"message": "m"}]}),
-        ("POST", f"{path}/parameters", {"data": {"a": 1}}),
-        ("POST", f"{path}/metrics/m/append", {"data": {"a": 1}}),
-        ("POST", f"{path}/metrics/m/append-batch", {"dataPoints": [{"a": 1}]}),
-        ("POST", f"{path}/tracks", {"topic": "t"}),
-        ("POST", f"{path}/tracks/t/append", {"timestamp": 1, "data": {}}),
-        ("POST", f"{path}/tracks/t/append_batch", ENTRIES),
-        ("POST", f"{path}/heartbeat", None), ("PUT", f"{path}/report", {"streams": {}}),
-        ("PATCH", f"/api/nodes/{node}", {"status": "FAILED"}),
-        ("DELETE", f"/api/nodes/{node}", None), ("DELETE", f"/api/projects/{project}", None),
-        ("POST", NODES, PROJECT),
-        ("POST", NODES, {**RUN, "name": "r", "projectId": project}), ("POST", NODES, inside),
-        ("POST", "/api/namespaces/mallory/nodes", inside),
-    ]  # fmt: skip
-
-
-def test_what_is_somebody_elses_is_not_written_to(small: Live) -> None:
-    """By every path that writes, under a key and without one: 404, as if it did not exist."""
-    alice, mallory = small.as_user("alice"), small.as_user("mallory")
-    run = run_of(alice, "alice/others/r")
-    file = send_file(alice, run, b"abc").json()["node"]["id"]
-    with small.nothing_stored():
-        for method, path, body in [
-            *writes(run), ("DELETE", f"/api/nodes/{file}", None),
-            ("PATCH", f"/api/nodes/{file}", {"description": "x"}),
-        ]:  # fmt: skip
-            for headers in ({}, {"idempotency-key": "r/s/0-0"}):
-                reply = mallory.request(method, path, json=body, headers=headers)
-                assert refused(reply) == 404, path
-        assert refused(send_file(mallory, run, b"abc")) == 404
-        bundle = b'{"kind":"logs"}\n{"logs":[{"message":"m"}]}\n'
-        path = f"/api/experiments/{run['experiment']['id']}/bundle"
-        kind = {"content-type": "application/x-ndjson"}
-        assert refused(mallory.post(path, content=bundle, headers=kind)) == 404
-
-
-def test_a_file_of_ones_own_cannot_go_to_somebody_else(small: Live) -> None:
-    """Neither by the parent nor by the project of another."""
-    alice, mallory = small.as_user("alice"), small.as_user("mallory")
-    theirs, own = run_of(alice, "alice/others/r"), run_of(mallory, "mallory/p/r")
-    with small.nothing_stored():
-        reply = send_file(mallory, own, b"abc", parentId=theirs["node"]["id"])
-        assert refused(reply) in (404, 422)
-        body = {"type": "FOLDER", "projectId": own["project"]["id"], "name": "x",
-                "parentId": theirs["node"]["id"]}  # fmt: skip
-        reply = mallory.post("/api/namespaces/mallory/nodes", json=body)
-        assert refused(reply) in (404, 422)
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [({}, 422), ([], 422), ({"client_id": "c"}, 422), ({"device_secret_hash": "x"}, 422),
-     ({"client_id": 1, "device_secret_hash": "a" * 64}, 422),
-     ({"client_id": "c", "device_secret_hash": "short"}, 422),
-     ({"client_id": "c" * 300, "device_secret_hash": "a" * 64}, 422)],
-)  # fmt: skip
-@pytest.mark.parametrize("path", ["/api/device/start", "/api/device-flow/start"])
-def test_logins_that_cannot_begin(small: Live, path: str, body: object, status: int) -> None:
-    """They need no token, so they store nothing that is not right."""
-    with small.nothing_stored():
-        assert refused(small.client(None).post(path, json=body)) == status
-        assert refused(small.client(None).post(path, content=b"{")) == 400
-
-
-def test_logins_of_nobody_are_bounded(small: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has no token cannot fill the disk with logins; those that have expired make room."""
-    monkeypatch.setattr("ml_dash.server.auth.devices.MOST_WAITING", 3)
-    client = small.client(None)
-
-    def start(number: int) -> httpx.Response:
-        body = {"client_id": "c", "device_secret_hash": f"{number:064}"}
-        return client.post("/api/device/start", json=body)
-
-    assert [start(number).status_code for number in range(3)] == [200] * 3
-    with small.nothing_stored():
-        reply = start(3)
-        assert refused(reply) == 429
-        assert reply.headers["retry-after"] == "60"
-    assert start(2).status_code == 200  # the same device begins anew
-    with small.writing() as (connection, _):
-        connection.execute(device_logins.update().values(expires_ms=1))
-    assert start(3).status_code == 200
 
 
 def test_headers_cannot_be_written_from_outside(small: Live) -> None:

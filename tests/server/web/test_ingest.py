@@ -180,6 +180,17 @@ def test_reports_of_writers_are_shown_with_the_run(live_on_both: Live) -> None:
     assert mallory.post(f"{run}/heartbeat").status_code == 404
 
 
+def test_reports_have_a_most(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a run can always be shown; those who are known go on reporting."""
+    monkeypatch.setattr("ml_dash.server.web.ingest.MOST_WRITERS", 2)
+    alice = live.as_user("alice")
+    path = experiment_of(alice) + "/report"
+    for writer in ("w1", "w2", "w1"):
+        assert alice.put(path, json={"writer": writer, "streams": {}}).status_code == 200
+    with live.nothing_stored():
+        assert alice.put(path, json={"writer": "w3", "streams": {}}).status_code == 413
+
+
 def test_a_dead_run_is_told_from_a_quiet_one(live_on_both: Live) -> None:
     """By when it was last seen: a record and a heart-beat count, reading it does not."""
     client = live_on_both.as_user("alice")

@@ -56,6 +56,10 @@ class TrackStats:
     last: float | None
 
 
+NOTHING = TrackStats(0, [], None, None)
+"""What is known of a track without entries."""
+
+
 def prepare(entries: Sequence[Mapping[str, Any]]) -> EntryBatch:
     """Make entries ready for :func:`append`: nested dicts become dotted keys.
 
@@ -141,7 +145,7 @@ def read(
 
 def stats(connection: Connection, track_id: int) -> TrackStats:
     """Return what is known of a track; its entries are not looked at."""
-    return all_stats(connection, [track_id]).get(track_id, TrackStats(0, [], None, None))
+    return all_stats(connection, [track_id]).get(track_id, NOTHING)
 
 
 def all_stats(connection: Connection, track_ids: Collection[int]) -> dict[int, TrackStats]:

@@ -56,6 +56,31 @@ def listed(connection: Connection, table: Table, experiment_ids: Collection[int]
     return list(connection.execute(statement))
 
 
+def paged(
+    connection: Connection, table: Table, experiment_id: int, pattern: str | None, limit: int,
+    offset: int,
+) -> tuple[list[Any], int]:  # fmt: skip
+    """Return some metrics or tracks of an experiment, by name, and how many there are.
+
+    Args:
+        connection: An open transaction.
+        table: ``metrics`` or ``tracks``.
+        experiment_id: The experiment.
+        pattern: Only that of this name, or, where it ends in ``*``, those that begin so.
+        limit: At most so many.
+        offset: Skip so many.
+    """
+    name = table.c[_NAMES[table.name]]
+    wanted = [table.c.experiment_id == experiment_id]
+    if pattern is not None:
+        # LIKE of SQLite would not tell small letters from capitals.
+        begins = func.substr(name, 1, len(pattern) - 1) == pattern[:-1]
+        wanted.append(begins | (name == pattern) if pattern.endswith("*") else name == pattern)
+    total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
+    statement = select(table).where(*wanted).order_by(name).limit(limit).offset(offset)
+    return list(connection.execute(statement)), int(total)
+
+
 def counted(
     connection: Connection, table: Table, experiment_ids: Collection[int]
 ) -> dict[int, int]:
@@ -66,4 +91,4 @@ def counted(
     return {row[0]: row[1] for row in rows}
 
 
-__all__ = ["counted", "ensure", "find", "listed", "metrics", "tracks"]
+__all__ = ["counted", "ensure", "find", "listed", "metrics", "paged", "tracks"]

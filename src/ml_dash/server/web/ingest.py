@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BeforeValidator, ConfigDict, Field
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from starlette.responses import Response
 
 from ml_dash.server.auth import access
+from ml_dash.server.errors import TooLargeError
 from ml_dash.server.ids import now_ms
 from ml_dash.server.names import STEPS
 from ml_dash.server.points import tracks as entries
@@ -31,6 +32,9 @@ from ml_dash.server.web.bodies import Body, Label, Name, body, describes
 from ml_dash.server.web.records import Partial
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["records"])
+
+MOST_WRITERS = 10_000
+"""How many writers of a run may leave reports."""
 
 
 class PointBody(Facts):
@@ -198,4 +202,20 @@ def put_report(
         values = {"report": sent.accounts(), "told_ms": now}
         new = {"experiment_id": row.id, "writer": sent.writer, **values}
         upsert(connection, reports, [reports.c.experiment_id, reports.c.writer], new, values)
+        _check_writers(connection, row.id)
     return {"experimentId": experiment_id, "writer": sent.writer, "toldAt": shapes.moment(now)}
+
+
+def _check_writers(connection: Connection, experiment_id: int) -> None:
+    """Bound how many reports a run shows.
+
+    Raises:
+        TooLargeError: too many writers have left one.
+    """
+    own = reports.c.experiment_id == experiment_id
+    count = connection.execute(select(func.count()).select_from(reports).where(own)).scalar_one()
+    if count > MOST_WRITERS:
+        raise TooLargeError(
+            f"The run has reports of {MOST_WRITERS} writers", context={"most": MOST_WRITERS},
+            hint="Use the same name of the writer for all reports of a process",
+        )  # fmt: skip

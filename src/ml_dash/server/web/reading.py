@@ -100,14 +100,17 @@ def read_parameters(who: Asker, experiment_id: str) -> Response:
 
 
 @router.get("/metrics")
-def list_metrics(who: Asker, experiment_id: str) -> Response:
-    """Return the metrics of an experiment."""
+def list_metrics(
+    who: Asker, experiment_id: str, limit: Limit = None, offset: Place = 0
+) -> Response:
+    """Return the metrics of an experiment by name: all that an answer may have, without a limit."""
+    most = page(who, limit, who.parts.settings.page_max)
     with reading(who, experiment_id) as (connection, row):
-        found = [
-            _metric(each, points.stats(connection, each.id))
-            for each in described.listed(connection, described.metrics, [row.id])
-        ]
-    return values_reply({"metrics": found})
+        found, total = described.paged(
+            connection, described.metrics, row.id, None, most, offset
+        )
+        shown = [_metric(each, points.stats(connection, each.id)) for each in found]
+    return values_reply({"metrics": shown, **_place(shown, offset, total)})
 
 
 @router.get("/metrics/{name:path}/data")
@@ -175,18 +178,18 @@ def read_series(
 
 
 @router.get("/tracks")
-def list_tracks(who: Asker, experiment_id: str, topic: str | None = None) -> Response:
-    """Return the tracks of an experiment: all, one, or those below ``prefix/*``."""
+def list_tracks(
+    who: Asker, experiment_id: str, topic: str | None = None, limit: Limit = None, offset: Place = 0
+) -> Response:
+    """Return the tracks of an experiment by topic: all, one, or those below ``prefix/*``."""
+    most = page(who, limit, who.parts.settings.page_max)
     with reading(who, experiment_id) as (connection, row):
-        found = described.listed(connection, described.tracks, [row.id])
-        if topic is not None:
-            prefix = topic[:-1] if topic.endswith("*") else None
-            found = [
-                each for each in found
-                if each.topic == topic or (prefix is not None and each.topic.startswith(prefix))
-            ]  # fmt: skip
-        shown = [_track(each, entries.stats(connection, each.id)) for each in found]
-    return values_reply({"tracks": shown})
+        found, total = described.paged(
+            connection, described.tracks, row.id, topic, most, offset
+        )
+        known = entries.all_stats(connection, [each.id for each in found])
+        shown = [_track(each, known.get(each.id, entries.NOTHING)) for each in found]
+    return values_reply({"tracks": shown, **_place(shown, offset, total)})
 
 
 @router.get(
@@ -229,6 +232,10 @@ def _blocks(source: IO[bytes]) -> Iterator[bytes]:
         source.seek(0)
         while block := source.read(_BLOCK_BYTES):
             yield block
+
+
+def _place(shown: list[Any], offset: int, total: int) -> dict[str, Any]:
+    return {"total": total, "hasMore": offset + len(shown) < total}
 
 
 def _found(connection: Connection, table: Any, experiment: Any, name: str) -> Any:

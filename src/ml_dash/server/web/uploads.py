@@ -16,6 +16,7 @@ from starlette.responses import Response
 from ml_dash._record import codec
 from ml_dash.server.blobs import Blob, Intake
 from ml_dash.server.errors import BadRequestError, TooLargeError, UnfitError
+from ml_dash.server.names import checked_name, checked_tags
 from ml_dash.server.parts import Parts, parts_of
 from ml_dash.server.web import incoming
 from ml_dash.server.web.bodies import describes, raw_body
@@ -113,11 +114,12 @@ class Form:
             raise BadRequestError(f"The form cannot be read: {str(error)[:200]}") from error
 
     def check(self) -> None:
-        """Look at a form that was read.
+        """Look at a form that was read, before any byte of it is stored.
 
         Raises:
             BadRequestError: it ends too early.
-            UnfitError: something is missing.
+            UnfitError: something is missing, or cannot be stored.
+            TooLargeError: the name is too long, or there are too many tags.
         """
         if not self._ended:
             raise BadRequestError("The form ends before its last boundary; nothing was stored")
@@ -127,6 +129,7 @@ class Form:
         missing += [] if self._has_file else ["file"]
         if missing:
             raise UnfitError(f"The form lacks {', '.join(missing)}", context={"missing": missing})
+        checked_name(self.fields["name"], "file", slashes=True)
         self.facts()
 
     def commit(self) -> Blob:
@@ -143,10 +146,11 @@ class Form:
 
         Raises:
             UnfitError: its metadata are no JSON object.
+            TooLargeError: there are too many tags.
         """
         tags = [tag for tag in self.fields.get("tags", "").split(",") if tag]
         return {
-            "description": self.fields.get("description"), "tags": tags,
+            "description": self.fields.get("description"), "tags": checked_tags(tags),
             "metadata": self._metadata(), "content_type": self.content_type,
         }  # fmt: skip
 
