@@ -64,6 +64,26 @@ class Release:
         return done
 
 
+    @contextmanager
+    def started(
+        self, script: Path, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Start ``script`` as :meth:`run` does, to talk with it; it is killed with the block."""
+        with subprocess.Popen(
+            [str(self.python), "-u", str(script), *arguments],
+            cwd=cwd,
+            env=isolated_environment(cwd, env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
 def isolated_environment(cwd: Path, extra: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without anything of this machine's user, plus ``extra``."""
     home = cwd / "home"

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from ml_dash.client import RemoteClient
 from ml_dash.server.settings import ServerSettings
 from tests.compat import old_release
 from tests.server.live import Live, running
+from tests.server.stand_in import stand_in
 
 pytestmark = pytest.mark.old_release
 
 SCRIPTS = Path(__file__).parent / "old_scripts"
 WEIGHTS = bytes(range(256)) * 400
+CODE = re.compile(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b")
 RUN = "alice/vision/sweeps/a/run-1"
 
 
@@ -45,6 +48,24 @@ class OldUser:
         env = {"SERVER": self.live.url, "TOKEN": self.token, "COLUMNS": "160"}
         return self.release.run(SCRIPTS / script, *arguments, cwd=self.folder, env=env).stdout
 
+    def login(self) -> None:
+        """Log in by the release's command, unmodified; the code is confirmed on the page."""
+        words = ["login", "--no-browser", "--dash-url", self.live.url]
+        words += ["--auth-url", self.live.url] if self.release.version != "0.6.13" else []
+        with (
+            stand_in(self.folder, self.live.url) as env,
+            self.release.started(SCRIPTS / "cli.py", *words, cwd=self.folder, env=env) as command,
+        ):
+            assert command.stdout is not None
+            shown = (re.search(CODE, line) for line in command.stdout)
+            code = next(found[0] for found in shown if found)
+            page = httpx.get(f"{self.live.url}/device", params={"code": code})
+            assert code in page.raise_for_status().text
+            form = {"code": code, "token": self.token, "answer": "yes"}
+            httpx.post(f"{self.live.url}/device", data=form).raise_for_status()
+            rest = command.stdout.read()
+            assert command.wait(60) == 0, rest
+
     def cli(self, command: str, *arguments: str) -> str:
         """Run a command of the release and return what it printed."""
         return self.run("cli.py", command, "--dash-url", self.live.url, *arguments)
@@ -57,7 +78,7 @@ def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     release = old_release.ensure(request.param)
     with running(ServerSettings(data=folder / "data")) as live:
         alice = OldUser(release, live, folder, live.token("alice"))
-        alice.run("login.py")
+        alice.login()
         alice.run("run.py", RUN)
         alice.run("local.py")
         alice.cli("upload", ".dash")
@@ -91,7 +112,8 @@ def test_what_the_old_release_reads_is_what_it_sent(user: OldUser) -> None:
             "entries": [{"timestamp": n / 10, "q": [n, 2.5]} for n in (2, 3)], "count": 2
         },
         "jsonl": entries, "parquet": "PAR1", "mcap": "MCAP", "mocap": [["camera.ok", "q"], 6],
-        "metric": [20, 21, 22], "files": ["config.json", "gone.txt", "weights.bin"], "same": True,
+        "metric": [20, 21, 22], "total": "25", "same": True,
+        "files": ["config.json", "gone.txt", "weights.bin"],
     }  # fmt: skip
 
 
@@ -143,6 +165,7 @@ def test_files_are_read_by_ours(
     assert sorted(files) == ["config.json", "weights.bin"]
     weights = files["weights.bin"]
     assert (weights["tags"], weights["description"]) == (["best"], "final")
+    assert weights["metadata"] == {"epoch": 9}
     stored = weights["physicalFile"]
     assert stored["checksum"] == hashlib.sha256(WEIGHTS).hexdigest()
     assert int(stored["sizeBytes"]) == len(WEIGHTS)
@@ -178,6 +201,14 @@ def test_the_old_list_shows_both_runs(user: OldUser) -> None:
     assert "local-1" in found
     listed = user.cli("list", "-p", "alice/vision/run-1", "--tracks")
     assert re.search(r"robot/pose +│ +6 │", listed)
+
+
+def test_the_old_download_brings_a_track_back(user: OldUser) -> None:
+    """As JSON lines; the releases' own download of a run ends in an error of theirs."""
+    track = "alice/vision/run-1/robot/pose"
+    user.cli("download", "--tracks", track, "-f", "jsonl", "-o", "pose.jsonl")
+    lines = (user.folder / "pose.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["q"] for line in lines] == [[n, 2.5] for n in range(6)]
 
 
 def test_the_old_create_and_remove_projects(user: OldUser, ours: RemoteClient) -> None:

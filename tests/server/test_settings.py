@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,29 @@ def test_a_server_without_authentication_is_for_one_machine() -> None:
 def test_every_url_of_postgresql_means_the_same(url: str) -> None:
     """With the driver that the extra brings."""
     assert ServerSettings(database=url).database_url == "postgresql+psycopg://h/d"
+
+
+def test_every_setting_is_in_the_page_for_operators() -> None:
+    """With its variable, in the table of docs/server.md."""
+    page = (Path(__file__).parents[2] / "docs" / "server.md").read_text("utf-8")
+    table = page.partition("## Settings")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([A-Z_]+)`", "\n".join(
+        line.split("|")[1] for line in table.splitlines() if line.startswith("| `")
+    )))  # fmt: skip
+    assert named == {each.name.upper() for each in fields(ServerSettings)}
+
+
+def test_a_server_takes_its_settings_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each variable is read, and an option wins over it."""
+    values: dict[type, str] = {int: "8", float: "7.5", bool: "0", str: "http://x"}
+    for each in fields(ServerSettings):
+        value = values.get(type(each.default), str(tmp_path))
+        monkeypatch.setenv(PREFIX + each.name.upper(), value)
+    for name, text in (("LOG_FORMAT", "json"), ("DATABASE", ""), ("JWT_SECRET", "s" * 40)):
+        monkeypatch.setenv(PREFIX + name, text)
+    found = ServerSettings.from_env()
+    same = [each.name for each in fields(found) if getattr(found, each.name) == each.default]
+    assert same == ["database", "no_auth"]
+    assert found.with_options({"workers": 2}).workers == 2

@@ -48,9 +48,11 @@ with run.run as exp:
     read["mocap"] = [mocap["channels"], len(mocap["frames"])]
     metric = exp.metrics("train/deep name").read(start_index=20, limit=3)
     read["metric"] = [int(point["index"]) for point in metric["data"]]
+    read["total"] = exp.metrics("train/deep name").stats()["totalDataPoints"]
     files = {found["name"]: found["id"] for found in exp.files.list()}
     read["files"] = sorted(files)
     exp.files(file_id=files["gone.txt"]).delete()
     exp.files(file_id=files["weights.bin"]).download(to="back.bin")
+    exp._client.update_file(exp._experiment_id, files["weights.bin"], metadata={"epoch": 9})
     read["same"] = Path("back.bin").read_bytes() == bytes(range(256)) * 400
 Path("read.json").write_text(json.dumps(read, default=str), encoding="utf-8")
