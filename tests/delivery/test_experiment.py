@@ -323,7 +323,10 @@ def test_an_account_that_is_old_already_is_no_delay(
 
     def slow(self: shipper.Shipper) -> DeliveryReport:
         account = real(self)
-        server.wait_for(lambda: len(server.run.logs) == 1 and not real(self).pending)
+        with self._round_over:
+            assert self._round_over.wait_for(
+                lambda: len(server.run.logs) == 1 and not real(self).pending, 20
+            )
         return account
 
     with exp.run:

@@ -237,6 +237,7 @@ def test_each_request_fails(make: Make, fault: Fault, bundled: bool) -> None:
     report = script.do("close")
     all_there(world, script.folder, report, fault, 0, BLOCK)
     assert report["retries"] >= 2 * len(STREAMS)
+    assert bool(world.proxy.count("/bundle")) == bundled
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,10 +1,9 @@
-"""The same failures with the project's own server behind a proxy: read back record by record."""
+"""What goes in one request, and what is said about a track, on the project's own server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,6 @@ from ml_dash import Experiment
 from ml_dash._delivery import backoff, shipper
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.bulk import opened
-from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.target import folder_of
 from ml_dash._delivery.verify import verify
@@ -60,7 +58,7 @@ def record(exp: Experiment, tmp_path: Path, start: int = 0) -> None:
     exp.files("models/best").save(str(tmp_path / "w.bin"))
 
 
-def check(exp: Experiment, url: str, count: int) -> DeliveryReport:
+def check(exp: Experiment, url: str, count: int) -> None:
     """See that what the server has is what was recorded."""
     with opened(exp.folder, folder_of(exp.folder, url)) as delivery:
         rows = {row.stream: row for row in verify(delivery)}
@@ -70,69 +68,6 @@ def check(exp: Experiment, url: str, count: int) -> DeliveryReport:
     assert rows["tracks/robot/pose"].there == count
     assert rows["files"].there == 1
     assert (report.pending, report.rejected, report.maybe_duplicated) == (0, 0, 0)
-    return report
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        {"kind": "status", "status": 500}, {"kind": "status", "status": 429},
-        {"kind": "reset"}, {"kind": "reset", "after": True}, {"kind": "cut", "after": True},
-        {"kind": "page", "after": True}, {"kind": "hang", "after": True},
-    ],
-    ids=lambda how: "-".join(str(value) for value in how.values()),
-)  # fmt: skip
-def test_a_failure_on_the_way(proxy: Proxy, tmp_path: Path, how: dict[str, Any]) -> None:
-    """Whatever is lost between them, the server has each record once, in order."""
-    name = "-".join(str(value) for value in how.values())
-    exp = Experiment(f"alice/vision/{name}", dash_url=proxy.url, dash_root=tmp_path, echo=False,
-                     error_mode="permissive")  # fmt: skip
-    with exp.run:
-        record(exp, tmp_path)
-        # What is ready at the same time goes in one request.
-        for part in ("/bundle", "/logs", "/metrics/", "/tracks/", "/parameters"):
-            proxy.fail(part=part, times=1, **how)
-        proxy.fail(part="/nodes", when=b"weights", times=1, **how)
-        exp.flush()
-        proxy.heal()
-        record(exp, tmp_path, 100)
-    assert check(exp, proxy.url, 200).retries >= 1
-
-
-def test_the_server_is_killed(real: RunningServer, proxy: Proxy, tmp_path: Path) -> None:
-    """What it had acknowledged is there when it comes back; the rest arrives then."""
-    exp = Experiment("alice/vision/killed", dash_url=proxy.url, dash_root=tmp_path, echo=False,
-                     error_mode="permissive")  # fmt: skip
-    with exp.run:
-        record(exp, tmp_path)
-        exp.flush()
-        record(exp, tmp_path, 100)
-        real.kill()
-        exp._courier._shipper.wake()  # type: ignore[union-attr]
-        record(exp, tmp_path, 200)
-        real.start()
-    check(exp, proxy.url, 300)
-
-
-def test_poison(real: RunningServer, proxy: Proxy, tmp_path: Path) -> None:
-    """What the proxy's rules refuse is set aside with their words; all else is on the server."""
-    exp = Experiment("alice/vision/poison", dash_url=proxy.url, dash_root=tmp_path, echo=False,
-                     error_mode="permissive")  # fmt: skip
-    proxy.fail(part="/logs", status=422, when=b"poison", times=1000)
-
-    def say() -> None:
-        for number in range(1000):
-            exp.log("poison" if number == 700 else f"line {number}")
-        exp.flush()
-
-    exp.run.start()
-    with pytest.warns(DataLossWarning, match="422"):
-        say()
-    exp.run.complete()
-    with opened(exp.folder, folder_of(exp.folder, proxy.url)) as delivery:
-        (row,) = (row for row in verify(delivery) if row.stream == "logs")
-    assert (row.here, row.there, row.same) == (999, 999, True)
-    assert exp.delivery.rejected == 1
 
 
 def run_id_of(exp: Experiment, url: str) -> str:
