@@ -285,11 +285,13 @@ class Courier:
             raised = deferred or error
             handle_error(raised, "closing the run", self._mode, logger=_log.name)
             return
+        line += f"; see `ml-dash rejected list {report.folder}`" if report.rejected else ""
         told = about("delivering", run=report.folder, count=report.pending)
         _log.warning("Not all data delivered: %s", line, extra=told)
         if self._held():
             return  # the store has told of what the disk refuses
-        self._say(f"Not all data delivered: {line}; see `ml-dash rejected list {report.folder}`")
+        if _log.hasHandlers():  # else the line above is on stderr
+            self._say(f"Not all data delivered: {line}")
 
     def _held(self) -> int:
         """Return how many accepted records are not even on disk."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ml_dash import Experiment
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, terminal
 from tests.delivery.loopback import TOKEN, Loopback, serving
 
 OWED = 3
@@ -49,6 +49,14 @@ def test_sync_delivers_what_is_owed(ml_dash: Run, server: Loopback, offline: Pat
     assert ml_dash("status", str(offline)).returncode == 0
     assert ml_dash("sync", str(offline), ML_DASH_TOKEN=TOKEN).returncode == 0
     assert len(server.run.logs) == 5
+
+
+def test_sync_shows_how_far_it_is(server: Loopback, offline: Path, tmp_path: Path) -> None:
+    """At a terminal a bar counts the records of each run, up to all of them."""
+    with terminal("sync", str(offline), home=tmp_path, ML_DASH_TOKEN=TOKEN) as drawn:
+        assert "0/8" in drawn
+        assert "8/8" in drawn
+        assert "delivered (8 of 8 records" in drawn
 
 
 def test_sync_without_a_token(ml_dash: Run, server: Loopback, offline: Path) -> None:

@@ -79,6 +79,7 @@ class Loopback(ThreadingHTTPServer):
         self.connections: list[socket.socket] = []
         self.runs: dict[str, Run] = {}
         self.nodes: dict[str, dict[str, Any]] = {}
+        self.ids = 1000
         self.content: dict[str, bytes] = {}
         self.faults: list[Fault] = []
         self.refuses: Callable[[Any], bool] = lambda record: False
@@ -344,7 +345,8 @@ class _Handler(BaseHTTPRequestHandler):
             if node["place"] == place:
                 node.update(said)
                 return node
-        made = {**said, "id": str(1000 + len(self.server.nodes)), "place": place}
+        self.server.ids += 1  # never that of a node that was deleted
+        made = {**said, "id": str(self.server.ids), "place": place}
         self.server.nodes[made["id"]] = made
         return made
 

@@ -299,6 +299,18 @@ def test_a_flush_with_a_deadline(make: Make, server: Loopback) -> None:
     assert is_whole(server)
 
 
+def test_what_the_thread_warns_of_is_about_the_users_line(make: Make, server: Loopback) -> None:
+    """A warning of the delivery thread names the line that started the run."""
+    server.refuses = lambda record: record.get("message") == "poison"
+    exp = make()
+    exp.run.start()
+    exp.log("poison")
+    with pytest.warns(DataLossWarning, match="422") as seen:
+        exp.flush()
+    exp.run.complete()
+    assert {warned.filename for warned in seen} == {__file__}
+
+
 def test_a_refused_record_is_told(make: Make, server: Loopback) -> None:
     """In DEFAULT mode a record that the server refuses is a warning of data loss, with a count."""
     exp = make()

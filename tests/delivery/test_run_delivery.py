@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ml_dash._delivery.run_delivery import RunDelivery
+from ml_dash._delivery.sinks import Server
 from ml_dash._record import codec
 from ml_dash._store.logs import LogStore
 from ml_dash._store.run_store import RunStore
@@ -337,3 +339,40 @@ def test_a_conflict_that_stays_is_a_refusal(
     assert (report.pending, report.rejected) == (0, 1)
     assert server.files() == {"passes/a.txt": b"passes"}
     assert messages(server) == lines(3)
+
+
+def test_a_file_that_is_stored_and_deleted_at_once(
+    deliver: Deliver, store: RunStore, server: Loopback, tmp_path: Path
+) -> None:
+    """What becomes of a file in the same batch as its storing is not passed over."""
+    (tmp_path / "w.bin").write_bytes(b"weights")
+    gone = store.files.store(tmp_path / "w.bin", filename="gone.bin")
+    store.files.store(tmp_path / "w.bin", filename="kept.bin")
+    described = store.files.store(tmp_path / "w.bin", filename="described.bin")
+    store.files.delete(gone["id"])
+    store.files.update(described["id"], description="best")
+    drain(deliver())
+    assert set(server.files()) == {"kept.bin", "described.bin"}
+    assert "best" in [node.get("description") for node in server.nodes.values()]
+
+
+def test_a_file_that_is_replaced_while_it_is_looked_at(
+    deliver: Deliver, store: RunStore, server: Loopback, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The first one is gone when it is opened: nothing is lost, and nothing is refused."""
+    (tmp_path / "w.bin").write_bytes(b"first")
+    store.files.store(tmp_path / "w.bin")
+    upload = Server.upload_file
+
+    def replaced_first(*args: Any) -> Any:
+        monkeypatch.undo()
+        (tmp_path / "w.bin").write_bytes(b"second")
+        store.files.store(tmp_path / "w.bin")
+        return upload(*args)
+
+    monkeypatch.setattr(Server, "upload_file", replaced_first)
+    delivery = deliver()
+    drain(delivery)
+    assert server.files() == {"w.bin": b"second"}
+    assert (delivery.report().rejected, delivery.report().pending) == (0, 0)

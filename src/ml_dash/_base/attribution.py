@@ -7,6 +7,7 @@ import os
 import sys
 import sysconfig
 import warnings
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -53,9 +54,19 @@ def user_frame() -> FrameType | None:
     return outside
 
 
+_for_whom: ContextVar[Site | None] = ContextVar("ml_dash_for_whom", default=None)
+
+
+def work_for(site: Site) -> None:
+    """Say for which line of the user's this thread of ours works, from now on."""
+    _for_whom.set(site)
+
+
 def user_site() -> Site:
-    """Return the user's line that is being run."""
-    frame = user_frame()
+    """Return the user's line that is being run, or that a thread of ours works for."""
+    frame, asked = user_frame(), _for_whom.get()
+    if asked is not None and (frame is None or _is_python_itself(frame.f_code.co_filename)):
+        return asked
     if frame is None:
         return Site("<unknown>", 0, "<unknown>")
     file = frame.f_code.co_filename

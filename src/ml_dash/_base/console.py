@@ -9,9 +9,9 @@ call, because notebooks, test runners and programs replace them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 from ml_dash._base import settings
 from ml_dash.exceptions import ConsoleEchoError
@@ -19,7 +19,20 @@ from ml_dash.exceptions import ConsoleEchoError
 ERROR_LEVELS: Final = frozenset({"error", "fatal"})
 """The levels whose echo goes to stderr; the others go to stdout."""
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """Moves a progress bar."""
+
+    def __call__(self, steps: int, total: int | None = None, /) -> object:
+        """Show that some steps were done.
+
+        Args:
+            steps: How many, since the last time.
+            total: How many there are in all, if that has changed.
+        """
+        ...
+
+
 """What a progress display is driven with: the number of steps just done."""
 
 
@@ -112,11 +125,15 @@ def progress(label: str, total: int, *, quiet: bool | None = None) -> Iterator[A
         redirect_stdout=seen,
     ) as bar:
         task = bar.add_task(escape(label), total=total)
-        # Drawn at each step: a short job would be over before the next tick.
-        yield lambda steps: bar.update(task, advance=steps, refresh=True)
+
+        def advance(steps: int, total: int | None = None) -> None:
+            # Drawn at each step: a short job would be over before the next tick.
+            bar.update(task, advance=steps, total=total, refresh=True)
+
+        yield advance
 
 
-def _advance_unseen(_steps: int) -> None:
+def _advance_unseen(_steps: int, _total: int | None = None) -> None:
     """Take a step that nobody looks at."""
 
 

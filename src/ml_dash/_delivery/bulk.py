@@ -135,6 +135,7 @@ def sync(
         damaged = tuple(adopt(delivery.store))
         if not is_written(run):  # a line that is being written is not cut off
             damaged += tuple(torn_lines(run))
+        seen(delivery.report())
         _drain(delivery, patience_s, stop or threading.Event())
         Signs(delivery).tell()
         report = delivery.report()

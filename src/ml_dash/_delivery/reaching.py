@@ -56,7 +56,8 @@ def reach(
             _log.warning(
                 "Waiting for %s to answer", url, extra=about("reaching the server", url=url)
             )
-            say(f"Waiting for {url} to answer")
+            if _log.hasHandlers():  # else the line above is on stderr
+                say(f"Waiting for {url} to answer")
         threading.Event().wait(wait_s)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from ml_dash._base.attribution import Site, user_site, work_for
 from ml_dash._base.fork import reset_in_child
 from ml_dash._base.policy import end_of
 from ml_dash._delivery.report import DeliveryReport
@@ -68,7 +69,7 @@ class Shipper:
             if not self.is_running:
                 self._stop.clear()
                 self._thread = threading.Thread(
-                    target=self._run, name="ml-dash-delivery", daemon=True
+                    target=self._run, args=(user_site(),), name="ml-dash-delivery", daemon=True
                 )
                 self._thread.start()
 
@@ -78,7 +79,8 @@ class Shipper:
 
     # -- the thread ------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _run(self, site: Site) -> None:
+        work_for(site)
         while not self._stop.is_set():
             error = end_of(self._round)
             if error is None:

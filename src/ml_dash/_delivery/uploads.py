@@ -13,7 +13,7 @@ from ml_dash._delivery.verdicts import Verdict, attempt
 from ml_dash._record import codec
 from ml_dash._store.files import FileStore
 from ml_dash._store.stream import Stream
-from ml_dash.exceptions import RemoteNotFoundError
+from ml_dash.exceptions import InvalidFileError, RemoteNotFoundError
 
 Record = dict[str, Any]
 _AT_A_TIME: Final = 4
@@ -90,29 +90,29 @@ class FileSink:
 
     def _tell_all(self, happened: list[Record]) -> None:
         sent = self._upload_together(happened)
-        for event in happened:
-            self._tell(event, sent)
+        for position, event in enumerate(happened):
+            self._tell(event, is_sent=position in sent)
 
-    def _upload_together(self, happened: list[Record]) -> set[str]:
-        """Send the bytes of several new files at a time, and return their ids.
+    def _upload_together(self, happened: list[Record]) -> set[int]:
+        """Send the bytes of several new files at a time, and return which events are done by that.
 
         Of files of the same name the first only: the others replace it, each at its turn.
         """
-        new: dict[tuple[str, str], Record] = {}
-        for event in happened:
+        new: dict[tuple[str, str], tuple[int, Record]] = {}
+        for position, event in enumerate(happened):
             record = event.get("record")
             if record and not record.get("deletedAt") and self._done.node(record["id"]) is None:
-                new.setdefault((record["path"], record["filename"]), record)
+                new.setdefault((record["path"], record["filename"]), (position, record))
         if len(new) < 2:
             return set()
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            for done in [pool.submit(self._upload, record) for record in new.values()]:
+            for done in [pool.submit(self._upload, record) for _, record in new.values()]:
                 done.result()
-        return {record["id"] for record in new.values()}
+        return {position for position, _ in new.values()}
 
-    def _tell(self, event: Record, sent: set[str]) -> None:
+    def _tell(self, event: Record, *, is_sent: bool) -> None:
         record = event.get("record")
-        if record is not None and record["id"] not in sent:
+        if record is not None and not is_sent:
             self._tell_record(record)
         if "removed" in event:
             self._forget(event["removed"], record)
@@ -128,15 +128,20 @@ class FileSink:
             self._upload(record)
 
     def _upload(self, record: Record) -> None:
-        path = self._files.index.path_of(record)
-        if not path.exists() and self._is_gone(record["id"]):
+        if self._is_gone(record["id"]):
             return  # replaced or deleted since: a later event says so
-        answer = self._server.upload_file(
-            self._run_id(), str(path), record["path"], record["filename"],
-            record.get("description"), record.get("tags"), record.get("metadata"),
-            record.get("checksum") or "", record.get("contentType") or "",
-            record.get("sizeBytes") or 0, self._project_id() or None,
-        )  # fmt: skip
+        try:
+            answer = self._server.upload_file(
+                self._run_id(), str(self._files.index.path_of(record)), record["path"],
+                record["filename"], record.get("description"), record.get("tags"),
+                record.get("metadata"), record.get("checksum") or "",
+                record.get("contentType") or "", record.get("sizeBytes") or 0,
+                self._project_id() or None,
+            )  # fmt: skip
+        except InvalidFileError:
+            if self._is_gone(record["id"]):
+                return  # just now
+            raise
         self._done.note(record["id"], answer["id"])
 
     def _is_gone(self, file_id: str) -> bool:

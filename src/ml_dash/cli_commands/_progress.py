@@ -20,13 +20,16 @@ class Shown:
 
     def __init__(self, advance: console.Advance) -> None:
         self._advance = advance
-        self._delivered: int | None = None
+        self._first: int | None = None
+        self._shown = 0
         self._next_s = 0.0
 
     def __call__(self, report: DeliveryReport) -> None:
         """Take the account as it is now."""
-        if time.monotonic() >= self._next_s:
+        if time.monotonic() >= self._next_s or not report.pending:
             self._next_s = time.monotonic() + _SHOW_EVERY_S
-            before = report.delivered if self._delivered is None else self._delivered
-            self._advance(report.delivered - before)
-            self._delivered = report.delivered
+            if self._first is None:
+                self._first = report.delivered
+            done = report.delivered - self._first
+            self._advance(done - self._shown, done + report.pending)
+            self._shown = done

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -120,7 +120,7 @@ def _train(digits: Any, place: _Place, epochs: int) -> tuple[Any, Any]:
     return experiment, model
 
 
-def _counted(epochs: int, advance: Callable[[int], None]) -> Iterator[int]:
+def _counted(epochs: int, advance: console.Advance) -> Iterator[int]:
     """Yield the epochs and move the progress display after each."""
     for epoch in range(epochs):
         yield epoch

@@ -148,6 +148,12 @@ def test_progress_is_drawn_on_a_terminal() -> None:
     assert drawn.count("[red]a line[/red]") == 3
 
 
+def test_progress_learns_how_much_there_is() -> None:
+    """A total that is known later, or grows, is shown from then on."""
+    drawn = run_watched(PROGRESS.replace(", 3)", ", 0)").replace("advance(1)", "advance(1, 3)"))
+    assert "3/3" in drawn
+
+
 def test_progress_is_silent_in_a_pipe() -> None:
     """A pipe gets the program's own lines and nothing else, and rich is not even imported."""
     done = run_piped(PROGRESS + "assert 'rich' not in sys.modules\n")
