@@ -125,7 +125,7 @@ def _fixed(checked: Checked, known: Path | None) -> tuple[list[Fixed], dict[str,
     for file, why in failed.items():
         fault(f"Passed over {file}: {why}")
     for row in unfound(checked, rows or ()):
-        note(f"{row['file']}:{row['line']} of the report is not among what was checked.")
+        note(f"{row['file']}:{row['line']} of the report was not checked, or has changed since.")
     return done, failed
 
 
