@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ml_dash import future
-from ml_dash.cli_commands._call import fault, json_option, note
+from ml_dash.cli_commands._call import json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._migrate_code import check, fix
+from ml_dash.cli_commands._migrate_rehearse import rehearse
 from ml_dash.cli_commands._output import put_json, put_table
 from ml_dash.flags import LOCKED, ON, WARN
 
@@ -115,64 +115,6 @@ def _show(row: dict[str, Any]) -> None:
     )
 
 
-@command.command("rehearse", context_settings={"ignore_unknown_options": True})
-@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--from", "known", type=click.Path(exists=True, path_type=Path), metavar="FILE",
-              help="What `migrate report --json` printed: its lines are expected too.")  # fmt: skip
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0.1), metavar="SECONDS",
-              help="How long one run of the program may take.")  # fmt: skip
-@json_option
-def rehearse(
-    program: tuple[str, ...], known: Path | None, timeout_s: float | None, as_json: bool
-) -> int:
-    """Run a PROGRAM as under 1.0, with each call that may raise there failing once.
-
-    ml-dash migrate rehearse -- python train.py --epochs 1
-
-    The program is run once without a failure, and then once for each line of it that calls what
-    changes: choose a short configuration. Exit code 3 means that it does not run under 1.0, or did
-    not handle a failure.
-    """
-    from ml_dash.migrate.rehearsal import TOO_LONG, rehearse
-
-    done = rehearse(program, expected=_expected(known), timeout_s=timeout_s, seen=_tell_run)
-    if as_json:
-        put_json({"ready": done.is_ready, "exit_code": done.exit_code, "said": done.said,
-                  "calls": [{**vars(each.call), "outcome": each.outcome, "said": each.said}
-                            for each in done.outcomes]})  # fmt: skip
-        return DONE if done.is_ready else PARTLY
-    if done.exit_code:
-        how = "takes too long" if done.exit_code == TOO_LONG else f"ends with {done.exit_code}"
-        fault(f"The program {how} under 1.0, with nothing failing:")
-        fault(_indented(done.said))
-    for each in done.outcomes:
-        click.echo(f"{each.call}  {each.call.raises}  {each.outcome}")
-        if each.outcome not in ("handled", "never reached"):
-            fault(_indented(each.said))
-    if not done.outcomes and not done.exit_code:
-        click.echo("The program calls nothing that changes.")
-    return DONE if done.is_ready else PARTLY
-
-
-def _expected(known: Path | None) -> list[tuple[str, int, str]]:
-    if known is None:
-        return []
-    try:
-        rows = json.loads(known.read_bytes())
-        return [(str(row["file"]), int(row["line"]), str(row["api"])) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
-        raise click.UsageError(f"{known} is not what `migrate report --json` prints.") from error
-
-
-def _tell_run(done: int, total: int) -> None:
-    note("Running the program under 1.0 ..." if not done else
-         f"Run {done + 1} of {total}: another call fails ...")  # fmt: skip
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
-
-
 @command.command("store")
 @click.argument("path", default=".dash", type=click.Path(exists=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only tell what is damaged.")
@@ -215,3 +157,4 @@ def _show_checked(checked: Checked, dry_run: bool) -> None:
 
 command.add_command(check)
 command.add_command(fix)
+command.add_command(rehearse)
