@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ml_dash import future
-from ml_dash.cli_commands._call import json_option, note
-from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._call import fault, json_option, note
+from ml_dash.cli_commands._codes import DONE, FAILED, PARTLY
 from ml_dash.cli_commands._migrate_code import check, fix
 from ml_dash.cli_commands._migrate_rehearse import rehearse
 from ml_dash.cli_commands._output import put_json, put_table
@@ -118,8 +118,10 @@ def _show(row: dict[str, Any]) -> None:
 @command.command("store")
 @click.argument("path", default=".dash", type=click.Path(exists=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only tell what is damaged.")
+@click.option("--numbers", is_flag=True, help="Also write a bare NaN or Infinity as JSON, which "
+              "0.7 reads as the number, and 0.6 as a text.")  # fmt: skip
 @json_option
-def store(path: Path, dry_run: bool, as_json: bool) -> int:
+def store(path: Path, dry_run: bool, numbers: bool, as_json: bool) -> int:
     """Look for what 0.6 has left damaged in the runs below PATH (.dash), and mend it.
 
     No program may write the runs meanwhile: a run that changes is left alone. Of each file that is
@@ -129,7 +131,7 @@ def store(path: Path, dry_run: bool, as_json: bool) -> int:
     from ml_dash.migrate.store import as_dict, check_store
 
     count, left, rows = 0, 0, []
-    for checked in check_store(path, mend=not dry_run):
+    for checked in check_store(path, mend=not dry_run, numbers=numbers):
         count += 1
         left += sum(each.kind != "numbers" for each in checked.left)
         if as_json:
@@ -138,15 +140,17 @@ def store(path: Path, dry_run: bool, as_json: bool) -> int:
             _show_checked(checked, dry_run)
     if as_json:
         put_json(rows)
-    else:
-        note(f"{count} runs were looked through; {left} damages are left.")
+    if not count:
+        fault(f"There is no run below {path}.")
+        return FAILED
+    note(f"{count} runs were looked through; {left} damages are left.")
     return PARTLY if left else DONE
 
 
 def _show_checked(checked: Checked, dry_run: bool) -> None:
     for each in checked.found:
         state = "mended" if each in checked.mended else (
-            "note" if each.kind == "numbers" else
+            "mended by --numbers" if each.kind == "numbers" else
             "can be mended" if dry_run and each.made is not None else "DAMAGED"
         )  # fmt: skip
         lost = f"; lost in 0.6: {each.lost}" if each.lost else ""
