@@ -45,12 +45,12 @@ def test_check_and_fix_as_a_user_runs_them(ml_dash: Process, project: Path) -> N
     assert "exp.params.get_or_raise()" not in (project / "uses_factory.py").read_text()
     done = ml_dash("migrate", "fix", "code")
     assert done.returncode == 3
-    assert "2 uses were rewritten in 2 files; 2 are marked for you." in done.stderr
+    assert "2 uses rewritten in 2 files, 2 marked for you." in done.stderr
     assert "exp.params.get_or_raise()" in (project / "uses_factory.py").read_text()
     dirty = ml_dash("migrate", "fix", "code")
     assert (dirty.returncode, "not committed" in dirty.stderr) == (2, True)
     again = ml_dash("migrate", "fix", "code", "--allow-dirty")
-    assert "0 uses were rewritten in 0 files; 2 are marked" in again.stderr
+    assert "0 uses rewritten in 0 files, 2 marked" in again.stderr
     left = ml_dash("migrate", "check", "code")
     assert (left.returncode, left.stdout.count(", unused)")) == (3, 2)
 
@@ -113,7 +113,7 @@ def test_only_what_runs_have_met(ml_dash: Process, project: Path) -> None:
     row = {"file": str(project / "uses_factory.py"), "line": 4, "api": "ParametersBuilder.get"}
     (project.parent / "known.json").write_text(json.dumps([row]))
     done = ml_dash("migrate", "fix", "code", "--from", "known.json")
-    assert (done.returncode, "1 uses were rewritten in 1 files; 0 are" in done.stderr) == (0, True)
+    assert (done.returncode, "1 use rewritten in 1 file, 0 marked" in done.stderr) == (0, True)
     assert "client.get_project_id(" in (project / "uses_factory.py").read_text()
 
 
@@ -123,7 +123,7 @@ def test_asking_for_each_file(process: Process, project: Path) -> None:
         [sys.executable, "-m", "ml_dash.cli", "migrate", "fix", "code", "--interactive"],
         cwd=project.parent, input="y\nn\n", text=True, capture_output=True, check=False,
     )  # fmt: skip
-    assert "0 uses were rewritten in 1 files; 2 are marked for you. 2 were not" in done.stderr
+    assert "0 uses rewritten in 1 file, 2 marked for you, 2 not written." in done.stderr
     assert done.stderr.count("Write code/") == 2
     assert done.returncode == 3
     assert (project / "unused_results.py").read_text().count("# TODO(ml-dash ") == 2
@@ -165,9 +165,9 @@ def test_lines_that_only_a_run_shows(ml_dash: Process, process: Process, tmp_pat
     (command,) = re.findall(r"To fix it: (ml-dash .* --from .*)$", told.stderr, re.M)
     assert command == f"ml-dash migrate fix {tmp_path}/train.py --from .dash/a/b/c"
     done = ml_dash(*command.split()[1:], "--allow-dirty")
-    assert (done.returncode, "2 are marked for you" in done.stderr) == (3, True)
+    assert (done.returncode, "2 marked for you" in done.stderr) == (3, True)
     again = ml_dash(*command.split()[1:], "--allow-dirty")  # the lines have moved
-    assert "0 are marked for you" in again.stderr
+    assert "0 marked for you" in again.stderr
     assert again.stderr.count("of the report was not checked, or has changed since.") == 2
     marked = (tmp_path / "train.py").read_text()
     assert [line for line in marked.splitlines(True) if "TODO" not in line] == text.splitlines(True)
@@ -181,7 +181,7 @@ def test_lines_of_a_report_that_are_elsewhere(ml_dash: Process, project: Path) -
     (project.parent / "known.json").write_text(json.dumps([row]))
     done = ml_dash("migrate", "fix", "code", "--from", "known.json")
     assert "other.py:4 of the report was not checked" in done.stderr
-    assert (done.returncode, "0 uses were rewritten" in done.stderr) == (0, True)
+    assert (done.returncode, "0 uses rewritten" in done.stderr) == (0, True)
 
 
 @pytest.mark.parametrize("content", ["[1]", '[{"file": "a", "line": 1, "api": "x"}]', "[{]"])

@@ -150,7 +150,7 @@ def test_bare_numbers_are_mended_when_told(ml_dash: Process, tmp_path: Path) -> 
     done = ml_dash("migrate", "store", "store", "--numbers", "--json")
     (row,) = json.loads(done.stdout)
     assert (done.returncode, {each["mended"] for each in row["found"]}) == (0, {True})
-    for path in [copy.run / "parameters.json", *copy.run.rglob("data.jsonl")]:
+    for path in [copy.run / "parameters.json", *(copy.run / "metrics").rglob("data.jsonl")]:
         text = path.read_text()
         for line in [text] if path.suffix == ".json" else text.splitlines():
             json.loads(line, parse_constant=pytest.fail)

@@ -13,7 +13,7 @@ from ml_dash.cli_commands import _migrate_forms as forms
 from ml_dash.cli_commands._call import current, fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._migrate_rows import rows_of
-from ml_dash.cli_commands._output import put_json
+from ml_dash.cli_commands._output import counted, put_json
 from ml_dash.exceptions import LocalWriteError, MissingDependencyError, UsageError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def fix(paths: tuple[Path, ...], diff: bool, known: Path | None, interactive: bo
     rewritten = sum(each.rewritten for each in written)
     declined = sum(each.rewritten for each in changed) - rewritten
     if not diff:
-        note(f"{rewritten} uses were rewritten in {len(written)} files; {left} are marked for you."
-             + (f" {declined} were not written." if declined else ""))  # fmt: skip
+        note(f"{counted(rewritten, 'use')} rewritten in {counted(len(written), 'file')}, {left} "
+             "marked for you" + (f", {declined} not written." if declined else "."))  # fmt: skip
     return PARTLY if left or declined or failed or checked.unread else DONE
 
 

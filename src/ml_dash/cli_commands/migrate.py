@@ -13,7 +13,7 @@ from ml_dash.cli_commands._call import fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, FAILED, PARTLY
 from ml_dash.cli_commands._migrate_code import check, fix
 from ml_dash.cli_commands._migrate_rehearse import rehearse
-from ml_dash.cli_commands._output import put_json, put_table
+from ml_dash.cli_commands._output import counted, put_json, put_table
 from ml_dash.flags import LOCKED, ON, WARN
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def flags(as_json: bool) -> None:
         return
     put_table(_COLUMNS, [_cells(each, sites.get(each.flag.id, [])) for each in settings])
     if sites:
-        note(f"{sum(map(len, sites.values()))} lines of code were met. To list them: "
+        count = sum(map(len, sites.values()))
+        note(f"{counted(count, 'line')} of code met by runs. To list them: "
              "ml-dash migrate report .; to fix them: ml-dash migrate fix . --from .")  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def report(
     rows = reports.collect(paths or (Path(".dash"),))
     if kept is not None:
         reports.write_baseline(kept, rows)
-        note(f"{len(rows)} lines of code are known now, in {kept}.")
+        note(f"{counted(len(rows), 'line')} of code known now, in {kept}.")
     if baseline is not None:
         rows = reports.new_since(baseline, rows)
     if as_json:
@@ -109,9 +110,10 @@ def report(
 
 def _show(row: dict[str, Any]) -> None:
     where = ", in a dependency" if row["dependency"] else ""
+    times = "once" if row["count"] == 1 else f"{row['count']} times"
     click.echo(
         f"{row['file']}:{row['line']}  {row['id']} ({row['flag']})  {row['api']}  "
-        f"{row['count']} times, would raise {row['raises']}{where}"
+        f"{times}, would raise {row['raises']}{where}"
     )
 
 
@@ -143,7 +145,7 @@ def store(path: Path, dry_run: bool, numbers: bool, as_json: bool) -> int:
     if not count:
         fault(f"There is no run below {path}.")
         return FAILED
-    note(f"{count} runs were looked through; {left} damages are left.")
+    note(f"{counted(count, 'run')} looked through; {counted(left, 'damage')} left.")
     return PARTLY if left else DONE
 
 

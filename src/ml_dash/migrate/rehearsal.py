@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -25,6 +26,11 @@ TOO_LONG: Final = -(10**6)
 """The exit code of a program that was stopped because it took too long."""
 
 _TAIL_LINES: Final = 12
+_NOT_THE_USERS: Final = re.compile(
+    r'^  File "(?:<frozen \w+>|[^"\n]*[/\\]ml_dash[/\\]migrate[/\\]injection\.py)".*\n'
+    r"(?:    .*\n)*", re.M,
+)  # fmt: skip
+"""Frames of a traceback that say nothing about the program."""
 _TAIL_BYTES: Final = 1 << 16
 _LEAST_S: Final = 60.0
 _LONGER: Final = 10
@@ -181,8 +187,8 @@ def _end(program: subprocess.Popen[bytes]) -> None:
 
 def _tail(said: IO[bytes]) -> str:
     said.seek(max(0, said.seek(0, os.SEEK_END) - _TAIL_BYTES))
-    lines = said.read().decode("utf-8", "replace").rstrip().splitlines()
-    return "\n".join(lines[-_TAIL_LINES:])
+    text = _NOT_THE_USERS.sub("", said.read().decode("utf-8", "replace"))
+    return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])
 
 
 def _read(path: Path) -> list[Call]:

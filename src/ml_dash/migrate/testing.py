@@ -65,8 +65,9 @@ class TestRehearsal:
             return Outcome(call, NEVER, item.nodeid)
         if not failed:
             return Outcome(call, HANDLED, item.nodeid)
-        lines = str(failed[0].longrepr).splitlines()
-        return Outcome(call, CRASHED, f"{item.nodeid}: {lines[-1] if lines else ''}")
+        crash = getattr(failed[0].longrepr, "reprcrash", None)
+        said = str(crash.message if crash is not None else failed[0].longrepr).splitlines()
+        return Outcome(call, CRASHED, f"{item.nodeid}: {said[0] if said else ''}")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what became of each call."""
