@@ -126,10 +126,59 @@ def test_a_run_that_changes_is_left_alone(tmp_path: Path) -> None:
     with (copy.run / "logs/logs.jsonl").open("ab") as file:
         file.write(b"\n")
     before = contents(copy.run)
-    store._mend(checked, seen)
+    assert not store._mend(checked, seen, copy.run / "backup")
     assert (checked.mended, checked.backup) == ([], None)
     assert checked.left[-1].what == "a program writes it right now"
     assert contents(copy.run) == before
+
+
+BARE = next(e for e in trees.load(damaged=False) if b"NaN" in b"".join(
+    path.read_bytes() for path in e.folder.rglob("data.jsonl")))  # fmt: skip
+
+
+def test_bare_numbers_are_mended_when_told(ml_dash: Process, tmp_path: Path) -> None:
+    """They become JSON, the values stay, and texts that are called so are none."""
+    copy = BARE.copy(tmp_path / "store")
+    (copy.run / "parameters.json").write_text('{"version": 1, "data": {"a": NaN, "b": "NaN"}}')
+    with (copy.run / "logs/logs.jsonl").open("a") as file:
+        file.write("torn NaN")
+    (before,) = local_runs(copy.root)
+    points = {name: list(before.points(name, 0)) for name in before.metric_names()}
+    told = ml_dash("migrate", "store", "store", "--dry-run").stdout
+    assert "(mended by --numbers)" in told
+    assert "parameters.json: it has a bare NaN" in told
+    done = ml_dash("migrate", "store", "store", "--numbers", "--json")
+    (row,) = json.loads(done.stdout)
+    assert (done.returncode, {each["mended"] for each in row["found"]}) == (0, {True})
+    for path in [copy.run / "parameters.json", *(copy.run / "metrics").rglob("data.jsonl")]:
+        text = path.read_text()
+        for line in [text] if path.suffix == ".json" else text.splitlines():
+            json.loads(line, parse_constant=pytest.fail)
+        assert (tmp_path / row["backup"] / path.relative_to(copy.run)).exists() == (
+            b"NaN" in path.read_bytes()
+        )
+    (after,) = local_runs(copy.root)
+    assert repr({name: list(after.points(name, 0)) for name in points}) == repr(points)
+    assert repr(after.params) == "{'a': nan, 'b': 'NaN'}"
+    again = ml_dash("migrate", "store", "store", "--numbers")
+    assert (again.returncode, again.stdout) == (0, "")
+
+
+def test_a_word_in_a_text_is_no_number(ml_dash: Process, tmp_path: Path) -> None:
+    """A log line that says NaN is JSON."""
+    golden = next(each for each in trees.load(damaged=False) if each.name == "0.6.13-files")
+    copy = golden.copy(tmp_path / "store")
+    path = copy.run / "logs/logs.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"level": "info", "message": "loss is NaN here", "sequenceNumber": 0}\n')
+    (copy.run / "logs/.log_sequence").write_text("1")
+    assert "NaN" not in ml_dash("migrate", "store", "store", "--dry-run").stdout
+
+
+@pytest.mark.parametrize("words", [("nowhere",), (".",)])
+def test_where_there_is_no_run(ml_dash: Process, words: tuple[str, ...]) -> None:
+    """It is a failure, not a store without damage."""
+    assert ml_dash("migrate", "store", *words).returncode in (1, 2)
 
 
 def test_runs_of_0_7_are_left_alone(ml_dash: Process, tmp_path: Path) -> None:

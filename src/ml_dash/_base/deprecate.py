@@ -187,7 +187,8 @@ def _counted(rules: Rules, flag: Flag, api: Api, error: MLDashError) -> Use:
 def _say(use: Use, flag: Flag, api: Api, release: str, error: MLDashError) -> None:
     why = str(error).rstrip(".")
     text = notice(flag, api, release)
-    message = f"{text} Here it would raise {use.raises}: {why}. {remedy(use, api)}"
+    stop = "" if why.endswith("?") else "."
+    message = f"{text} Here it would raise {use.raises}: {why}{stop} {remedy(use, api)}"
     # Logged before it is warned of: a filter may turn the warning into an error.
     if not is_told_by_warning(_log, MLDashDeprecationWarning, message, use.site):
         _log.warning(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,9 @@ from ml_dash._base import console, fsio
 from ml_dash.cli_commands import _migrate_forms as forms
 from ml_dash.cli_commands._call import current, fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
-from ml_dash.cli_commands._output import put_json
+from ml_dash.cli_commands._migrate_rows import rows_of
+from ml_dash.cli_commands._output import counted, put_json
 from ml_dash.exceptions import LocalWriteError, MissingDependencyError, UsageError
-from ml_dash.flags import api_of
 
 if TYPE_CHECKING:
     from ml_dash.migrate.check import Checked
@@ -83,8 +82,8 @@ def fix(paths: tuple[Path, ...], diff: bool, known: Path | None, interactive: bo
     rewritten = sum(each.rewritten for each in written)
     declined = sum(each.rewritten for each in changed) - rewritten
     if not diff:
-        note(f"{rewritten} uses were rewritten in {len(written)} files; {left} are marked for you."
-             + (f" {declined} were not written." if declined else ""))  # fmt: skip
+        note(f"{counted(rewritten, 'use')} rewritten in {counted(len(written), 'file')}, {left} "
+             "marked for you" + (f", {declined} not written." if declined else "."))  # fmt: skip
     return PARTLY if left or declined or failed or checked.unread else DONE
 
 
@@ -120,29 +119,13 @@ def _refuse_dirty(paths: Sequence[Path], *, written: bool) -> None:
 def _fixed(checked: Checked, known: Path | None) -> tuple[list[Fixed], dict[str, str]]:
     from ml_dash.migrate.fix import fix_all, unfound
 
-    rows = None if known is None else _rows_of(known)
+    rows = None if known is None else rows_of(known)
     done, failed = fix_all(checked, rows)
     for file, why in failed.items():
         fault(f"Passed over {file}: {why}")
     for row in unfound(checked, rows or ()):
-        note(f"{row['file']}:{row['line']} of the report is not among what was checked.")
+        note(f"{row['file']}:{row['line']} of the report was not checked, or has changed since.")
     return done, failed
-
-
-def _rows_of(known: Path) -> list[dict[str, Any]]:
-    """Return the lines that a report lists, or that runs and logs have noted."""
-    from ml_dash.migrate.report import collect
-
-    if known.is_dir() or not known.read_bytes().lstrip().startswith(b"["):
-        return collect([known])
-    try:
-        rows = [{**row, "file": str(row["file"]), "line": int(row["line"])}
-                for row in json.loads(known.read_bytes())]  # fmt: skip
-        for row in rows:
-            api_of(row["api"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise click.UsageError(f"{known} is not what `migrate report --json` prints.") from error
-    return rows
 
 
 def _take(fixed: Fixed, diff: bool, interactive: bool) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import ml_dash
+from ml_dash.cli_commands._output import counted
 
 if TYPE_CHECKING:
     from ml_dash.migrate.check import Checked, Finding
@@ -27,8 +28,8 @@ def line(each: Finding) -> str:
 def summary(done: Checked, paths: Sequence[Path]) -> str:
     """Return how much was found, and the command that mends it."""
     certain = sum(each.is_certain for each in done.findings)
-    text = (f"{certain} certain and {len(done.findings) - certain} likely uses in {done.files} "
-            f"files, {done.lines} lines")  # fmt: skip
+    text = (f"{certain} certain and {counted(len(done.findings) - certain, 'likely use')} in "
+            f"{counted(done.files, 'file')}, {counted(done.lines, 'line')}")  # fmt: skip
     if not done.findings:
         return text
     return f"{text}; mend them with `ml-dash migrate fix {shlex.join(map(str, paths))}`"

@@ -25,6 +25,11 @@ def size_in_words(size_bytes: int) -> str:
     return f"{size:.1f} TiB"
 
 
+def counted(count: int, word: str) -> str:
+    """Return a number of things: ``1 run``, ``2 runs``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def put_json(value: Any) -> None:
     """Print a value as JSON; what JSON has no form for becomes text, NaN included."""
     click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,10 @@ import click
 
 from ml_dash import future
 from ml_dash.cli_commands._call import fault, json_option, note
-from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._codes import DONE, FAILED, PARTLY
 from ml_dash.cli_commands._migrate_code import check, fix
-from ml_dash.cli_commands._output import put_json, put_table
+from ml_dash.cli_commands._migrate_rehearse import rehearse
+from ml_dash.cli_commands._output import counted, put_json, put_table
 from ml_dash.flags import LOCKED, ON, WARN
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def flags(as_json: bool) -> None:
         return
     put_table(_COLUMNS, [_cells(each, sites.get(each.flag.id, [])) for each in settings])
     if sites:
-        note(f"{sum(map(len, sites.values()))} lines of code were met. To list them: "
+        count = sum(map(len, sites.values()))
+        note(f"{counted(count, 'line')} of code met by runs. To list them: "
              "ml-dash migrate report .; to fix them: ml-dash migrate fix . --from .")  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def report(
     rows = reports.collect(paths or (Path(".dash"),))
     if kept is not None:
         reports.write_baseline(kept, rows)
-        note(f"{len(rows)} lines of code are known now, in {kept}.")
+        note(f"{counted(len(rows), 'line')} of code known now, in {kept}.")
     if baseline is not None:
         rows = reports.new_since(baseline, rows)
     if as_json:
@@ -109,75 +110,20 @@ def report(
 
 def _show(row: dict[str, Any]) -> None:
     where = ", in a dependency" if row["dependency"] else ""
+    times = "once" if row["count"] == 1 else f"{row['count']} times"
     click.echo(
         f"{row['file']}:{row['line']}  {row['id']} ({row['flag']})  {row['api']}  "
-        f"{row['count']} times, would raise {row['raises']}{where}"
+        f"{times}, would raise {row['raises']}{where}"
     )
-
-
-@command.command("rehearse", context_settings={"ignore_unknown_options": True})
-@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--from", "known", type=click.Path(exists=True, path_type=Path), metavar="FILE",
-              help="What `migrate report --json` printed: its lines are expected too.")  # fmt: skip
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0.1), metavar="SECONDS",
-              help="How long one run of the program may take.")  # fmt: skip
-@json_option
-def rehearse(
-    program: tuple[str, ...], known: Path | None, timeout_s: float | None, as_json: bool
-) -> int:
-    """Run a PROGRAM as under 1.0, with each call that may raise there failing once.
-
-    ml-dash migrate rehearse -- python train.py --epochs 1
-
-    The program is run once without a failure, and then once for each line of it that calls what
-    changes: choose a short configuration. Exit code 3 means that it does not run under 1.0, or did
-    not handle a failure.
-    """
-    from ml_dash.migrate.rehearsal import TOO_LONG, rehearse
-
-    done = rehearse(program, expected=_expected(known), timeout_s=timeout_s, seen=_tell_run)
-    if as_json:
-        put_json({"ready": done.is_ready, "exit_code": done.exit_code, "said": done.said,
-                  "calls": [{**vars(each.call), "outcome": each.outcome, "said": each.said}
-                            for each in done.outcomes]})  # fmt: skip
-        return DONE if done.is_ready else PARTLY
-    if done.exit_code:
-        how = "takes too long" if done.exit_code == TOO_LONG else f"ends with {done.exit_code}"
-        fault(f"The program {how} under 1.0, with nothing failing:")
-        fault(_indented(done.said))
-    for each in done.outcomes:
-        click.echo(f"{each.call}  {each.call.raises}  {each.outcome}")
-        if each.outcome not in ("handled", "never reached"):
-            fault(_indented(each.said))
-    if not done.outcomes and not done.exit_code:
-        click.echo("The program calls nothing that changes.")
-    return DONE if done.is_ready else PARTLY
-
-
-def _expected(known: Path | None) -> list[tuple[str, int, str]]:
-    if known is None:
-        return []
-    try:
-        rows = json.loads(known.read_bytes())
-        return [(str(row["file"]), int(row["line"]), str(row["api"])) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
-        raise click.UsageError(f"{known} is not what `migrate report --json` prints.") from error
-
-
-def _tell_run(done: int, total: int) -> None:
-    note("Running the program under 1.0 ..." if not done else
-         f"Run {done + 1} of {total}: another call fails ...")  # fmt: skip
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 @command.command("store")
 @click.argument("path", default=".dash", type=click.Path(exists=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only tell what is damaged.")
+@click.option("--numbers", is_flag=True, help="Also write a bare NaN or Infinity as JSON, which "
+              "0.7 reads as the number, and 0.6 as a text.")  # fmt: skip
 @json_option
-def store(path: Path, dry_run: bool, as_json: bool) -> int:
+def store(path: Path, dry_run: bool, numbers: bool, as_json: bool) -> int:
     """Look for what 0.6 has left damaged in the runs below PATH (.dash), and mend it.
 
     No program may write the runs meanwhile: a run that changes is left alone. Of each file that is
@@ -187,7 +133,7 @@ def store(path: Path, dry_run: bool, as_json: bool) -> int:
     from ml_dash.migrate.store import as_dict, check_store
 
     count, left, rows = 0, 0, []
-    for checked in check_store(path, mend=not dry_run):
+    for checked in check_store(path, mend=not dry_run, numbers=numbers):
         count += 1
         left += sum(each.kind != "numbers" for each in checked.left)
         if as_json:
@@ -196,15 +142,17 @@ def store(path: Path, dry_run: bool, as_json: bool) -> int:
             _show_checked(checked, dry_run)
     if as_json:
         put_json(rows)
-    else:
-        note(f"{count} runs were looked through; {left} damages are left.")
+    if not count:
+        fault(f"There is no run below {path}.")
+        return FAILED
+    note(f"{counted(count, 'run')} looked through; {counted(left, 'damage')} left.")
     return PARTLY if left else DONE
 
 
 def _show_checked(checked: Checked, dry_run: bool) -> None:
     for each in checked.found:
         state = "mended" if each in checked.mended else (
-            "note" if each.kind == "numbers" else
+            "mended by --numbers" if each.kind == "numbers" else
             "can be mended" if dry_run and each.made is not None else "DAMAGED"
         )  # fmt: skip
         lost = f"; lost in 0.6: {each.lost}" if each.lost else ""
@@ -215,3 +163,4 @@ def _show_checked(checked: Checked, dry_run: bool) -> None:
 
 command.add_command(check)
 command.add_command(fix)
+command.add_command(rehearse)

@@ -166,6 +166,8 @@ def expects_empty(path: Path, depth: int = 3) -> bool:
                 expects_empty(each.path, depth - 1) for each in _after(target, path[: at + 1])
             ):
                 return True
+            if isinstance(parent, ast.Assign):
+                return False
         elif not isinstance(parent, (ast.Attribute, ast.Subscript, ast.Await)):
             return _by(parent, child, path[: at + 1], False) in _TESTS or isinstance(
                 parent, ast.Compare

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ml_dash._record import codec
 from ml_dash._store import file_scan, layout
 from ml_dash._store.places import SNAPSHOT
 
 _CHUNK_BYTES: Final = 1 << 20
 _BARE: Final = re.compile(rb"(?<![\w\"])(?:NaN|-?Infinity)(?![\w\"])")
+_BARE_WORDS: Final = "a bare NaN or Infinity, which ml-dash reads, and other programs may refuse"
 _PAIR: Final = re.compile(r'\s*(?:[{,])?\s*("(?:[^"\\]|\\.)*")\s*:\s*')
 
 
@@ -89,7 +91,11 @@ def _inner(name: str, text: str) -> dict[str, Any]:
 
 
 def _parameters(path: Path) -> Iterator[Damage]:
-    if not path.exists() or isinstance(_json(path), dict):
+    if not path.exists():
+        return
+    if isinstance(_json(path), dict):
+        if has_bare_numbers(path.read_bytes()):
+            yield Damage("numbers", path, f"it has {_BARE_WORDS}")
         return
     found = readable_part(path.read_text("utf-8", "replace"))
     data = found.get("data")
@@ -125,6 +131,30 @@ def _summary(path: Path, expected: dict[str, Any], kind: str) -> Iterator[Damage
 # -- streams ---------------------------------------------------------------------------------------
 
 
+def has_bare_numbers(content: bytes) -> bool:
+    """Tell whether JSON has NaN or infinities as 0.6 wrote them; in texts they are none."""
+    if not _BARE.search(content):
+        return False
+    found: list[str] = []
+    json.loads(content, parse_constant=found.append)
+    return bool(found)
+
+
+def without_bare_numbers(path: Path) -> bytes | None:
+    """Return what a file is to hold for its numbers to be JSON; None where they are.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes()
+    if path.suffix == ".json":
+        return codec.encode_document(codec.decode(data)) if has_bare_numbers(data) else None
+    lines = data.splitlines(keepends=True)
+    made = [codec.encode(codec.decode(line)) + b"\n" if has_bare_numbers(line) else line
+            for line in lines]  # fmt: skip
+    return b"".join(made) if made != lines else None
+
+
 @dataclass
 class _Lines:
     """The lines of a stream."""
@@ -150,7 +180,7 @@ def _read(path: Path) -> _Lines:
             found.torn |= not line.endswith(b"\n")
             found.bad += 1
             continue
-        found.bare += bool(_BARE.search(content))
+        found.bare += has_bare_numbers(content)
         found.good.append(record)
         found.raw.append(content)
     return found
@@ -164,8 +194,7 @@ def _stream(path: Path, lines: _Lines, what: str) -> Iterator[Damage]:
             made=b"".join(line + b"\n" for line in lines.raw),
         )  # fmt: skip
     if lines.bare:
-        yield Damage("numbers", path, f"{lines.bare} lines have a bare NaN or Infinity, which "
-                     "ml-dash reads, and other programs may refuse")  # fmt: skip
+        yield Damage("numbers", path, f"{lines.bare} lines have {_BARE_WORDS}")
 
 
 def _logs(run: Path) -> Iterator[Damage]:

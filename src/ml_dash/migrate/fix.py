@@ -82,9 +82,16 @@ def fix_all(
 
 
 def unfound(checked: Checked, rows: Iterable[Row]) -> list[Row]:
-    """Return the rows of a report whose lines are not among what was checked."""
-    lines = {_place(source.path): len(source.lines) for source in checked.sources}
-    return [row for row in rows if not 0 < row["line"] <= lines.get(_place(row["file"]), 0)]
+    """Return the rows of a report whose lines were not checked, or have changed since."""
+    sources = {_place(source.path): source for source in checked.sources}
+    met = {_place(source.path): uses for source, uses in checked.uses}
+    left = []
+    for row in rows:
+        place = _place(row["file"])
+        found = any(use.first_line <= row["line"] <= use.last_line for use in met.get(place, ()))
+        if not found and (place not in sources or _seen(sources[place], row) is None):
+            left.append(row)
+    return left
 
 
 def _place(file: Path | str) -> str:
@@ -107,13 +114,17 @@ def _met(checked: Checked, rows: Sequence[Row]) -> Iterator[tuple[Source, list[U
 
 
 def _seen(source: Source, row: Row) -> Use | None:
-    """Return the use that a program has met in a line, whatever its code shows."""
+    """Return the use that a program has met in a line; None if the line is another one now."""
     number = row["line"]
     if source.is_notebook or not 0 < number <= len(source.lines):
         return None
     text = source.lines[number - 1]
     column = len(text) - len(text.lstrip())
     flag, api = api_of(row["api"])
+    names = re.findall(r"\w+", api.name)
+    code = text.partition("#")[0]
+    if not any(re.search(rf"\b{name}\b", code) for name in names):
+        return None
     return Use(number, column, number, number, flag.id, api.name, CERTAIN, "met by a run", False,
                api.advice, "")  # fmt: skip
 

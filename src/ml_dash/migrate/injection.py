@@ -35,6 +35,10 @@ _CLASSES: Final = {
     "TrackBuilder": "track", "LocalStorage": "storage",
     "PlaintextFileStorage": "auth.token_storage",
 }  # fmt: skip
+_SPECIAL: Final = {
+    "bool(userinfo)": ("client", "UserInfo", ("__bool__", "fetch_or_raise")),
+    "Config": ("config", "Config", ("__init__",)),
+}  # fmt: skip
 _OURS: Final = str(Path(errors.__file__).parents[1]) + os.sep
 _CONCRETE: Final = {"RemoteClientError": "NetworkError"}
 """What is raised for a class that stands for several."""
@@ -134,15 +138,24 @@ def install(injector: Injector) -> Callable[[], None]:
 
 def _targets() -> Iterator[tuple[type, str, Api]]:
     for flag in TABLE:
-        for api in flag.apis:
+        for api in flag.apis if _answers(flag.id) else ():
             where, _, name = api.name.rpartition(".")
-            if where == "userinfo":
+            if api.name in _SPECIAL:
+                module, owner, names = _SPECIAL[api.name]
+                for each in names:
+                    yield getattr(import_module(f"ml_dash.{module}"), owner), each, api
+            elif where == "userinfo":
                 yield import_module("ml_dash.client").UserInfo, name, api
-            elif where in _CLASSES and _answers(flag.id):
-                for owner in _owners(where, name):
-                    for each in (name, api.or_raise, api.or_none):
-                        if each is not None:
-                            yield owner, each, api
+            elif where in _CLASSES:
+                for kind in _owners(where, name):
+                    for sibling in (name, api.or_raise, api.or_none):
+                        if sibling is not None:
+                            yield kind, sibling, api
+
+
+def is_injected(name: str) -> bool:
+    """Tell whether calls of a public name can be made to fail."""
+    return any(api.name == name for _, _, api in _targets())
 
 
 def _owners(where: str, name: str) -> Iterator[type]:

@@ -20,7 +20,7 @@ _LINE: Final = re.compile(
     r"(?P<file>[^\s:][^:\n]*?):(?P<line>\d+): (?:MLDashDeprecationWarning: )?"
     r"(?P<id>MLD\d{3}) \((?P<flag>\w+)\): (?P<api>\S+) .*"
     r"Here it would raise (?P<raises>\w+): (?P<message>.*?)"
-    r"(?:\. (?:To fix it: |It is in an installed package).*)?$"
+    r"(?:\.? (?:To fix it: |It is in an installed package).*)?$"
 )
 _DEPENDENCY: Final = re.compile(r"[/\\](site|dist)-packages[/\\]")
 _NAMES: Final = {flag.id: flag.name for flag in FLAGS.values()}

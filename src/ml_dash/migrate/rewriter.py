@@ -32,7 +32,8 @@ def todo(use: Use) -> str:
     if use.context == "mocked":
         return f"{mark}{api.name} is called by another name once `fix` has rewritten its calls"
     if use.context == EMPTY:
-        return f"{mark}{api.name} {api.old} until 0.9, and raises then; {use.advice} if it is there"
+        return (f"{mark}{api.name} {api.old} until 0.9, and raises then; {use.advice} unless an "
+                "empty answer is right")  # fmt: skip
     return f"{mark}{api.name} {api.old} until 0.9, and raises then; {use.advice}"
 
 

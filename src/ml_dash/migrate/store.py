@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +45,7 @@ class Checked:
         return [each for each in self.found if each not in self.mended]
 
 
-def check_store(root: Path, *, mend: bool) -> Iterator[Checked]:
+def check_store(root: Path, *, mend: bool, numbers: bool = False) -> Iterator[Checked]:
     """Yield each run below a folder, looked through and, if told so, mended.
 
     Runs that 0.7 has written, or uploaded, are left alone: it mends them by itself, and what is
@@ -54,6 +54,7 @@ def check_store(root: Path, *, mend: bool) -> Iterator[Checked]:
     Args:
         root: The folder; it may be a run itself.
         mend: Whether what can be mended is mended, after a copy was made.
+        numbers: Whether a bare NaN is mended, too: 0.6 reads what is written instead as a text.
 
     Raises:
         FileReadError: there is no such folder.
@@ -73,7 +74,9 @@ def check_store(root: Path, *, mend: bool) -> Iterator[Checked]:
             what = f"it cannot be read: {error.strerror or error}"
             checked.found.append(Damage("folder", Path(str(error.filename or run.folder)), what))
         if mend:
-            _mend(checked, seen)
+            backup = checked.folder / f"{BACKUP}{stamp().replace(':', '')}"
+            if _mend(checked, seen, backup) and numbers:
+                _mend_numbers(checked, backup)
         yield checked
 
 
@@ -112,12 +115,25 @@ def _document_of(root: Path, folder: Path, path: Path) -> bytes | None:
     return json.dumps(made, indent=2).encode()
 
 
-def _mend(checked: Checked, seen: dict[Path, tuple[int, int]]) -> None:
+def _mend_numbers(checked: Checked, backup: Path) -> None:
+    """Mend bare numbers in what is whole by now."""
+    for number, each in enumerate(checked.found):
+        if each.kind == "numbers":
+            checked.found[number] = replace(each, made=damage.without_bare_numbers(each.path))
+    _write(checked, [each for each in checked.found if each.kind == "numbers"], backup)
+
+
+def _mend(checked: Checked, seen: dict[Path, tuple[int, int]], backup: Path) -> bool:
+    """Mend what can be mended, the numbers apart; return whether nobody writes the run."""
     if seen != _sizes(checked.folder):
         checked.found.append(Damage("folder", checked.folder, "a program writes it right now"))
-        return
-    backup = checked.folder / f"{BACKUP}{stamp().replace(':', '')}"
-    for each in checked.found:
+        return False
+    _write(checked, checked.found, backup)
+    return True
+
+
+def _write(checked: Checked, damages: list[Damage], backup: Path) -> None:
+    for each in damages:
         if each.made is None:
             continue
         try:

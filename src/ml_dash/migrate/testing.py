@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from ml_dash.migrate.injection import Call, Injector, install
-from ml_dash.migrate.rehearsal import CRASHED, HANDLED, Outcome
+from ml_dash.migrate.rehearsal import CRASHED, HANDLED, NEVER, Outcome
 
 _PREVIEW = "ML_DASH_FUTURE_STRICT"
 
@@ -24,6 +25,7 @@ class TestRehearsal:
         self.outcomes: list[Outcome] = []
         self._new: list[Call] = []
         self._raised: list[Call] = []
+        self._failed = False
         self._injector = Injector(self._new.append, self._raised.append)
         self._before = os.environ.get(_PREVIEW)
         os.environ[_PREVIEW] = "1"
@@ -38,15 +40,19 @@ class TestRehearsal:
             os.environ[_PREVIEW] = self._before
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(
-        self, item: Any, nextitem: Any
-    ) -> Iterator[Any]:
+    def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Iterator[Any]:
         """Run a test as usual, then again for each call that was met here first."""
         self._new.clear()
+        self._failed = False
         result = yield
-        for call in list(self._new):
+        # What a test that fails by itself makes of another failure says nothing.
+        for call in [] if self._failed else list(self._new):
             self.outcomes.append(self._again(item, nextitem, call))
         return result
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Note whether the test fails by itself."""
+        self._failed |= bool(report.failed)
 
     def _again(self, item: Any, nextitem: Any, call: Call) -> Outcome:
         self._raised.clear()
@@ -55,10 +61,13 @@ class TestRehearsal:
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         self._injector.plan(None)
         failed = [report for report in reports if report.failed]
+        if not self._raised:  # made by a fixture of the module or the session, and not made again
+            return Outcome(call, NEVER, item.nodeid)
         if not failed:
             return Outcome(call, HANDLED, item.nodeid)
-        lines = str(failed[0].longrepr).splitlines()
-        return Outcome(call, CRASHED, f"{item.nodeid}: {lines[-1] if lines else ''}")
+        crash = getattr(failed[0].longrepr, "reprcrash", None)
+        said = str(crash.message if crash is not None else failed[0].longrepr).splitlines()
+        return Outcome(call, CRASHED, f"{item.nodeid}: {said[0] if said else ''}")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what became of each call."""
@@ -67,10 +76,11 @@ class TestRehearsal:
             terminalreporter.write_line(f"{each.call}  {each.call.raises}  {each.outcome}")
             if each.outcome == CRASHED:
                 terminalreporter.write_line(f"    {each.said}")
-        crashed = sum(each.outcome == CRASHED for each in self.outcomes)
+        counts = Counter(each.outcome for each in self.outcomes)
+        never = f"; {counts[NEVER]} were not reached again" if counts[NEVER] else ""
         terminalreporter.write_line(
             f"{len(self.outcomes)} calls may fail from 1.0 on; the tests handle "
-            f"{len(self.outcomes) - crashed} of these failures."
+            f"{counts[HANDLED]} of these failures{never}."
         )
 
     def pytest_sessionfinish(self, session: Any) -> None:
