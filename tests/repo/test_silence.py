@@ -128,9 +128,11 @@ ALLOWED = {
         "_noted: (FileNotFoundError, ValueError, TypeError, KeyError)": "a folder without a w"
         "hole note was not downloaded",
     },
+    "migrate/arguments.py": {
+        "_is_number: ValueError": "whether a text is a number is the question",
+    },
     "migrate/check.py": {
-        "_loaded: FileReadError": "told as a file that was passed over",
-        "_uses: RecursionError": "told as a file that was passed over",
+        "_read_one: RecursionError": "told as a file that was passed over",
     },
     "migrate/damage.py": {
         "_json: (FileNotFoundError, ValueError)": "what is no JSON is what is being looked for",
@@ -138,7 +140,15 @@ ALLOWED = {
         "readable_part: ValueError": "here the readable part ends",
     },
     "migrate/fix.py": {
+        "fix_all: RecursionError": "told as a file that was passed over",
         "why_not: OSError": "the answer says that git is not there",
+    },
+    "migrate/members.py": {
+        "_quoted: SyntaxError": "a text in a Literal is no annotation, and says nothing of types",
+    },
+    "migrate/rehearsal.py": {
+        "_end: ProcessLookupError": "what is to be ended has just ended",
+        "_run: subprocess.TimeoutExpired": "told as a program that takes too long",
     },
     "migrate/report.py": {
         "_of_json: ValueError": "a line of a log that only begins like JSON",
