@@ -144,7 +144,7 @@ def _passed_over(error: OSError) -> None:
 def _last_of_each(file: Path) -> list[dict[str, Any]]:
     names = {flag.id: flag.name for flag in FLAGS.values()}
     last: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for line in file.read_text("utf-8").splitlines():
+    for line in file.read_text("utf-8", "replace").splitlines():
         try:
             use = json.loads(line)
             key = tuple(use.pop("pid") if name == "pid" else use[name] for name in _KEY)

@@ -250,6 +250,16 @@ def test_a_path_that_is_not_there(ml_dash: Process, command: str) -> None:
     assert (done.returncode, "nowhere.py" in done.stderr) == (2, True)
 
 
+def test_nothing_to_look_at(ml_dash: Process, tmp_path: Path) -> None:
+    """A folder without code is a failure, not a clean bill; two forms at once are wrong use."""
+    (tmp_path / "notes.txt").write_text("x")
+    for command in ("check", "fix"):
+        done = ml_dash("migrate", command, ".")
+        assert (done.returncode, "no Python file or notebook below ." in done.stderr) == (1, True)
+    assert ml_dash("migrate", "check", ".", "--json", "--sarif").returncode == 2
+    assert ml_dash("migrate", "report").returncode == 1
+
+
 def test_without_libcst(process: Process, tmp_path: Path) -> None:
     """Check does without it; fix says what to install."""
     (tmp_path / "a.py").write_text(USE)

@@ -89,3 +89,12 @@ def test_a_dependency_is_told_apart(ml_dash: Process, tmp_path: Path) -> None:
     done = ml_dash("migrate", "report", ".")
     assert done.stdout.splitlines()[0].startswith("/home/me/train.py:1  MLD004")
     assert done.stdout.splitlines()[1].endswith(", in a dependency")
+
+
+def test_a_damaged_file_costs_its_lines(ml_dash: Process, trained: str, tmp_path: Path) -> None:
+    """Lines that are no records are told, the others are listed."""
+    (path,) = tmp_path.rglob("deprecations.jsonl")
+    path.write_bytes(b"\xff\xfe{\nno json\n" + path.read_bytes())
+    done = ml_dash("migrate", "report", "--json")
+    assert sites(done.stdout) == EXPECTED
+    assert "is passed over" in done.stderr

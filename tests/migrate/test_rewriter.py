@@ -163,7 +163,7 @@ flags = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[
+@settings(max_examples=50, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture, HealthCheck.too_slow])  # fmt: skip
 @given(text=programs(), choices=flags)
 def test_a_program_that_was_made(root: Path, text: str, choices: list[str]) -> None:

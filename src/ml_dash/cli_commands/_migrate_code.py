@@ -14,7 +14,7 @@ from ml_dash.cli_commands._call import current, fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._migrate_rows import rows_of
 from ml_dash.cli_commands._output import counted, put_json
-from ml_dash.exceptions import LocalWriteError, MissingDependencyError, UsageError
+from ml_dash.exceptions import FileReadError, LocalWriteError, MissingDependencyError, UsageError
 
 if TYPE_CHECKING:
     from ml_dash.migrate.check import Checked
@@ -36,6 +36,8 @@ def check(paths: tuple[Path, ...], form: str | None, as_json: bool) -> int:
     be seen what a name is. A line with the comment `# ml-dash: checked` is passed over. Exit code 3
     means that there is one, or that a file could not be read.
     """
+    if as_json and form is not None:
+        raise click.UsageError(f"--json and --{form} cannot be given together.")
     done = _checked(paths)
     if as_json:
         put_json({"findings": [vars(each) for each in done.findings], "unread": done.unread,
@@ -94,6 +96,11 @@ def _checked(paths: Sequence[Path]) -> Checked:
         checked = look(paths, advance)
     for file, why in checked.unread.items():
         fault(f"Passed over {file}: {why}")
+    if not checked.files:
+        raise FileReadError(
+            f"There is no Python file or notebook below {', '.join(map(str, paths))}",
+            hint="Give files and folders of your code",
+        )
     return checked
 
 

@@ -14,11 +14,15 @@ from ml_dash.cli_commands._codes import DONE, FAILED, PARTLY
 from ml_dash.cli_commands._migrate_code import check, fix
 from ml_dash.cli_commands._migrate_rehearse import rehearse
 from ml_dash.cli_commands._output import counted, put_json, put_table
+from ml_dash.exceptions import FileReadError
 from ml_dash.flags import LOCKED, ON, WARN
 
 if TYPE_CHECKING:
     from ml_dash._base.choices import Setting
     from ml_dash.migrate.store import Checked
+
+
+_STORE = Path(".dash")
 
 
 @click.group("migrate")
@@ -91,7 +95,10 @@ def report(
     """
     from ml_dash.migrate import report as reports
 
-    rows = reports.collect(paths or (Path(".dash"),))
+    if not paths and not _STORE.is_dir():
+        hint = "Give runs, folders of runs, or logs"
+        raise FileReadError(f"There is no {_STORE} here", hint=hint)
+    rows = reports.collect(paths or (_STORE,))
     if kept is not None:
         reports.write_baseline(kept, rows)
         note(f"{counted(len(rows), 'line')} of code known now, in {kept}.")

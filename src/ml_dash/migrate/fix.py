@@ -35,12 +35,14 @@ class Fixed:
         text: Its new code.
         rewritten: How many uses were rewritten.
         left: How many were marked with a comment.
+        missed: Those that could not be found again.
     """
 
     source: Source
     text: str
     rewritten: int
     left: int
+    missed: tuple[Use, ...] = ()
 
     @property
     def diff(self) -> str:
@@ -73,7 +75,10 @@ def fix_all(
     shared = _shared(checked.sources)
     for source, uses in checked.uses if rows is None else _met(checked, list(rows)):
         try:
-            done.append(fix(source, uses, shared))
+            done.append(fixed := fix(source, uses, shared))
+            if fixed.missed:
+                lines = ", ".join(str(use.line) for use in fixed.missed)
+                failed[str(source.path)] = f"LibCST does not find what is in line {lines}"
         except cst.ParserSyntaxError as error:
             failed[str(source.path)] = f"LibCST cannot read line {error.raw_line}"
         except RecursionError:
@@ -159,7 +164,8 @@ def fix(source: Source, uses: Sequence[Use], shared: Collection[str] = ()) -> Fi
     rewriter = Rewriter(uses, source.lines, kept)
     wrapper = MetadataWrapper(cst.parse_module(source.text), unsafe_skip_copy=True)
     changed = wrapper.visit(rewriter)
-    return Fixed(source, changed.code, rewriter.rewritten, rewriter.left)
+    missed = tuple(rewriter.missed)
+    return Fixed(source, changed.code, rewriter.rewritten, rewriter.left, missed)
 
 
 def _bound_elsewhere(tree: ast.Module) -> set[str]:

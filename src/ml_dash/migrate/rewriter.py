@@ -58,8 +58,18 @@ class Rewriter(cst.CSTTransformer):
         self._renamed: dict[str, str] = {}
         self._quotes: list[str] = []
         self._needs_error = False
+        self._done: set[tuple[int, int]] = set()
         self.rewritten = 0
         self.left = 0
+
+    @property
+    def missed(self) -> list[Use]:
+        """The uses that LibCST has nowhere: it does not agree with Python on their place."""
+        return [use for at, use in self._uses.items() if at not in self._done]
+
+    def _rewrite(self, use: Use) -> None:
+        self._done.add((use.line, use.column))
+        self.rewritten += 1
 
     def _at(self, node: cst.CSTNode) -> tuple[int, int]:
         start: Any = self.get_metadata(PositionProvider, node).start
@@ -96,7 +106,7 @@ class Rewriter(cst.CSTTransformer):
         use = self._use_of(original_node)
         if use is None or use.becomes in ("", "logs"):
             return updated_node
-        self.rewritten += 1
+        self._rewrite(use)
         if not use.becomes.startswith("fetch_or_raise()"):
             return updated_node.with_changes(attr=cst.Name(use.becomes))
         becomes = use.becomes.replace('"', "'") if '"' in self._quotes[-1:] else use.becomes
@@ -108,7 +118,7 @@ class Rewriter(cst.CSTTransformer):
         use = self._use_of(original_node) if original_node.keyword is not None else None
         if use is None or not use.becomes or not use.api.startswith("Experiment."):
             return updated_node
-        self.rewritten += 1
+        self._rewrite(use)
         changed = updated_node.with_changes(keyword=cst.Name(use.becomes))
         if use.becomes != "dash_root" or _is_text(updated_node.value):
             return changed
@@ -119,7 +129,7 @@ class Rewriter(cst.CSTTransformer):
         use = self._use_of(original_node)
         called = updated_node.func
         if use is not None and use.becomes == "logs" and isinstance(called, cst.Attribute):
-            self.rewritten += 1
+            self._rewrite(use)
             return called.with_changes(attr=cst.Name("logs"), lpar=updated_node.lpar,
                                        rpar=updated_node.rpar)  # fmt: skip
         func = original_node.func
@@ -175,7 +185,8 @@ class Rewriter(cst.CSTTransformer):
         if len(original_node.body) > 1:
             self._owners |= {(use.line, use.column): original_node for use in moved.values()}
             return updated_node
-        self.rewritten += len(moved)
+        for use in moved.values():
+            self._rewrite(use)
         return self._imports(updated_node, now, list(now.names), moved)
 
     def _imports(
@@ -233,7 +244,9 @@ class Rewriter(cst.CSTTransformer):
         left: Any = super().on_leave(original_node, updated_node)
         if not hasattr(original_node, "leading_lines"):
             return left
-        uses = [self._uses[at] for at, owner in self._owners.items() if owner is original_node]
+        places = [at for at, owner in self._owners.items() if owner is original_node]
+        self._done.update(places)
+        uses = [self._uses[at] for at in places]
         there = self._comments_above(original_node) if uses else []
         texts = list(dict.fromkeys(map(todo, uses)))
         self.left += len(texts)
