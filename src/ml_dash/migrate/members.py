@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ml_dash.migrate import known
-from ml_dash.migrate.kinds import NONE, Kind, Known, giving, join, join_all, many, thing
+from ml_dash.migrate.kinds import NONE, Kind, Known, giving, join, join_all, many
 from ml_dash.migrate.scopes import Scopes
 
 _MAPS: Final = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict",
@@ -97,11 +97,9 @@ class Members(Scopes):
             method = self.member(kind, name)
             if method is not None:
                 return self.given_by(method)
-        return self._named_or_self(kind)
-
-    def _named_or_self(self, kind: Kind) -> Known:
-        base = known.ENTERED.get(self.type_of(kind, "__enter__"))
-        return kind if base == thing(base.name if base else "") and base is not None else None
+        # A subclass of ours enters as itself.
+        own = known.ENTERED.get(self.type_of(kind, "__enter__"))
+        return kind if own is not None else None
 
     # -- annotations -----------------------------------------------------------------------------
 

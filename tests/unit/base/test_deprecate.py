@@ -214,7 +214,8 @@ def test_a_run_keeps_what_it_met(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert [use["count"] for use in uses_of(exp) if use["id"] == "MLD005"] == [1, 3]
     assert caplog.records[-1].getMessage() == (
         "3 lines of code got behaviour that changes in 0.9 (5 calls; MLD002, MLD005, MLD006). "
-        f"To list them: ml-dash migrate report {exp.folder}"
+        f"To list them: ml-dash migrate report {exp.folder}; "
+        f"to fix them: ml-dash migrate fix . --from {exp.folder}"
     )
 
 
