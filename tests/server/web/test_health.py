@@ -7,6 +7,8 @@ import json
 import logging
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -33,33 +35,48 @@ def test_it_says_how_it_is(live: Live) -> None:
     assert run.rpartition("/")[2] not in told
 
 
-def test_a_request_is_found_in_the_log_by_its_id(live: Live, alice: httpx.Client) -> None:
-    """As one line of JSON with the id that the client brought and got back."""
+@contextmanager
+def logged(formatter: logging.Formatter, marker: str) -> Iterator[io.StringIO]:
+    """Collect the lines of requests; the block ends when one with a marker was written."""
     lines = io.StringIO()
     written = threading.Event()
 
     class Told(logging.StreamHandler):  # type: ignore[type-arg]
         def emit(self, record: logging.LogRecord) -> None:
             super().emit(record)
-            if "my-request:1" in lines.getvalue():
+            if marker in lines.getvalue():
                 written.set()
 
     handler = Told(lines)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(formatter)
     logger = logging.getLogger("ml_dash.server.requests")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        reply = alice.get("/api/me", headers={"x-request-id": "my-request:1"})
+        yield lines
         assert written.wait(20)  # the line is written when the answer is on its way already
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+def test_a_request_is_found_in_the_log_by_its_id(live: Live, alice: httpx.Client) -> None:
+    """As one line of JSON with the id that the client brought and got back."""
+    with logged(JsonLines(), "my-request:1") as lines:
+        reply = alice.get("/api/me", headers={"x-request-id": "my-request:1"})
     assert reply.headers["x-request-id"] == "my-request:1"
     found = [json.loads(line) for line in lines.getvalue().splitlines()]
     [line] = [each for each in found if each["context"]["request_id"] == "my-request:1"]
     assert (line["context"]["status"], line["context"]["route"]) == (200, "/api/me")
+
+
+def test_nobody_writes_lines_of_their_own_into_the_log(live: Live, alice: httpx.Client) -> None:
+    """A line end in a path is shown as it was sent."""
+    with logged(logging.Formatter("%(message)s"), "admin") as lines:
+        alice.get("/api/x%0AGET%20/admin%0D%0A200")
+    assert "GET /api/x%0AGET%20/admin%0D%0A200 404" in lines.getvalue()
+    assert "\nGET /admin" not in lines.getvalue()
 
 
 def test_the_document_covers_every_route(live: Live) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from ml_dash import Experiment
 from ml_dash.server.parts import Parts
 from ml_dash.server.records import keys
 from ml_dash.server.tables import applied
@@ -74,6 +77,37 @@ def test_within_the_age_the_order_does_not_matter(live_on_both: Live, parts: Par
     assert send(client, other, "r/logs/0-0").status_code == 200  # of another run
     assert send(client, run, "s/logs/0-0").status_code == 200  # of another stream
     assert forget_keys(parts) == 3
+
+
+def test_a_folder_from_an_old_backup_neither_doubles_nor_loses(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has delivered is not sent again, and what it logs then is not taken for a repeat."""
+    token = live.token("alice")
+    monkeypatch.setenv("ML_DASH_TOKEN", token)
+    monkeypatch.setenv("ML_DASH_ECHO", "0")
+    folder, backup = tmp_path / "runs", tmp_path / "backup"
+
+    def log(words: str, *, then: Callable[[], object] = lambda: None) -> None:
+        run = Experiment("alice/vision/r", dash_url=live.url, dash_root=str(folder))
+        with run.run:
+            for word in words:
+                run.log(word)
+                run.flush()
+                then()
+
+    log("a", then=lambda: shutil.copytree(folder, backup))
+    log("bc")
+    age(live, 8)
+    parts = Parts.open(live.settings)
+    assert forget_keys(parts) > 0
+    parts.close()
+    shutil.rmtree(folder)
+    backup.rename(folder)
+    log("de")
+    client = live.client(token)
+    lines = client.get(experiment_of(client, "alice/vision/r") + "/logs").json()["logs"]
+    assert [each["message"] for each in lines] == list("abcde")
 
 
 def test_many_are_forgotten_a_thousand_at_a_time(live_on_both: Live, parts: Parts) -> None:
