@@ -127,6 +127,9 @@ def batch(run: str, number: int) -> bytes:
 def send(target: tuple[str, str], seconds: float, batches: int) -> tuple[int, float]:
     """Send batches for some seconds, or some batches, whichever comes first.
 
+    A batch whose connection the server drops is sent again: MLflow ends its workers when a busy
+    machine lets them be late.
+
     Returns:
         How many points were acknowledged, and the seconds.
     """
@@ -135,7 +138,10 @@ def send(target: tuple[str, str], seconds: float, batches: int) -> tuple[int, fl
     number, begun = 0, time.perf_counter()
     with httpx.Client(timeout=120, headers=headers) as client:
         while number < batches and time.perf_counter() - begun < seconds:
-            client.post(url, content=batch(run, number)).raise_for_status()
+            try:
+                client.post(url, content=batch(run, number)).raise_for_status()
+            except httpx.TransportError:
+                continue
             number += 1
     return number * BATCH, time.perf_counter() - begun
 
