@@ -127,6 +127,9 @@ def batch(run: str, number: int) -> bytes:
 def send(target: tuple[str, str], seconds: float, batches: int) -> tuple[int, float]:
     """Send batches for some seconds, or some batches, whichever comes first.
 
+    A batch whose connection the server drops is sent again: MLflow ends its workers when a busy
+    machine lets them be late.
+
     Returns:
         How many points were acknowledged, and the seconds.
     """
@@ -135,7 +138,10 @@ def send(target: tuple[str, str], seconds: float, batches: int) -> tuple[int, fl
     number, begun = 0, time.perf_counter()
     with httpx.Client(timeout=120, headers=headers) as client:
         while number < batches and time.perf_counter() - begun < seconds:
-            client.post(url, content=batch(run, number)).raise_for_status()
+            try:
+                client.post(url, content=batch(run, number)).raise_for_status()
+            except httpx.TransportError:
+                continue
             number += 1
     return number * BATCH, time.perf_counter() - begun
 
@@ -170,14 +176,17 @@ def disk_bytes(folder: Path) -> int:
 
 
 def measured(
-    command: list[str], address: str, folder: Path, target: Any, options: Any, disk: Path
-) -> Any:
+    command: list[str], address: str, folder: Path, target: Any, options: Any, disk: Path,
+    database: psutil.Process | None = None,
+) -> Any:  # fmt: skip
     """Start a server, load it, and return its figures."""
     with serving(command, address, folder / "log") as server:
         targets = [opened(target, address, client) for client in range(options.clients)]
         found: dict[str, Any] = {"started_mib": resident_mib(server)}
         found["points_per_s"] = rate(targets, options.seconds)
         found["loaded_mib"] = resident_mib(server)
+        if database is not None:
+            found["database_mib"] = resident_mib(database, shared_once=True)
         more = range(options.clients, 2 * options.clients)
         fresh = [opened(target, address, client) for client in more]
         found["growth"] = []
@@ -202,13 +211,16 @@ def settle(disk: Path) -> None:
         last, same = size, same + 1 if size == last else 0
 
 
-def ml_dash(folder: Path, database: str | None, disk: Path, options: Any) -> Any:
+def ml_dash(
+    folder: Path, options: Any, disk: Path, url: str = "", database: psutil.Process | None = None
+) -> Any:
     """Measure `ml-dash server`."""
     folder.mkdir()
     port = free_port()
     command = [sys.executable, "-m", "ml_dash.cli", "server", "--no-auth", "--port", str(port)]
-    command += ["--data", str(folder / "data"), *(["--database", database] if database else [])]
-    return measured(command, f"http://127.0.0.1:{port}", folder, ml_dash_target, options, disk)
+    command += ["--data", str(folder / "data"), *(["--database", url] if url else [])]
+    address = f"http://127.0.0.1:{port}"
+    return measured(command, address, folder, ml_dash_target, options, disk, database)
 
 
 def mlflow(folder: Path, options: Any) -> Any:
@@ -232,15 +244,13 @@ def all_measured(folder: Path, options: Any) -> dict[str, Any]:
         result["mlflow, sqlite"] = mlflow(folder / "mlflow", options)
     if "sqlite" in options.only:
         own = folder / "sqlite"
-        result["ml-dash, sqlite"] = ml_dash(own, None, own, options)
+        result["ml-dash, sqlite"] = ml_dash(own, options, own)
     if "postgresql" in options.only and not postgres.missing_programs():
         with postgres.cluster(durable=True) as cluster:
-            own = ml_dash(
-                folder / "postgresql", cluster.url("postgres"), cluster.folder / "data" / "base",
-                options,
+            result["ml-dash, postgresql"] = ml_dash(
+                folder / "postgresql", options, cluster.folder / "data" / "base",
+                cluster.url("postgres"), psutil.Process(cluster.pid()),
             )  # fmt: skip
-            own["postgresql_mib"] = resident_mib(psutil.Process(cluster.pid()), shared_once=True)
-            result["ml-dash, postgresql"] = own
     return result
 
 

@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -189,6 +189,12 @@ class Load:
             self._told.get(timeout=120)
             failures = [client.failure for client in self.clients if client.failure]
             assert not failures, failures[0]
+
+    def await_silence(self) -> None:
+        """Wait until nothing has been acknowledged for two seconds."""
+        with suppress(queue.Empty):
+            while True:
+                self._told.get(timeout=2)
 
 
 @contextmanager

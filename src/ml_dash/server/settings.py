@@ -63,7 +63,7 @@ class ServerSettings:
     jwt_issuer: str = ""
     jwt_provision: bool = True
     token_days: int = 0
-    key_days: float = 7.0
+    key_days: float = 1.0
     body_max_bytes: int = 64 << 20
     file_max_bytes: int = 100 << 30
     batch_max: int = 100_000
