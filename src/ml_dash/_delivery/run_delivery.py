@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ml_dash._delivery import backoff as backoffs
@@ -24,12 +24,11 @@ from ml_dash._delivery.room import Room
 from ml_dash._delivery.sending import Sending
 from ml_dash._delivery.sinks import LogSink, ParamSink, Server
 from ml_dash._delivery.sources import JournalSource, LineSource
-from ml_dash._delivery.status import RUNNING, RunSink
+from ml_dash._delivery.status import RunSink, says_end
 from ml_dash._delivery.streams import Streams
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.uploads import FileSink, Uploaded
 from ml_dash._delivery.verdicts import Done, Halt, Reject, Verdict
-from ml_dash._record import codec
 from ml_dash._store.layout import JOURNAL, LOGS
 from ml_dash._store.run_store import RunStore
 from ml_dash.exceptions import AuthenticationError, MLDashError, RunCopiedError
@@ -134,7 +133,7 @@ class RunDelivery:
         if self.room is not None:
             self.room.look()
         if self.halted is not None and not self._may_go_on():
-            return False
+            return self._note_files()
         if not self._is_at_home():
             return False
         self._lanes.merge_tracks(now=merge)
@@ -202,12 +201,19 @@ class RunDelivery:
             self._files.start()
         left_out = (self._run_lane, files)
         sending = Sending(self._lanes, left_out, self.server, self._run_id(), stop)
+        moved = False
         for lane, verdict in sending.verdicts():
+            # In the order in which they came: a failure of before is none of after.
+            moved = self._note_files() or moved
             self._note(lane, verdict)
+        return self._note_files() or moved or sending.moved
+
+    def _note_files(self) -> bool:
+        """Take note of what became of files meanwhile; tell whether any was dealt with."""
         sent = self._files.verdicts()
         for verdict in sent:
-            self._note(files, verdict)
-        return sending.moved or any(isinstance(each, (Done, Reject)) for each in sent)
+            self._note(self._files.lane, verdict)
+        return any(isinstance(each, (Done, Reject)) for each in sent)
 
     @property
     def sends_files(self) -> bool:
@@ -234,17 +240,8 @@ class RunDelivery:
         source, cursor = self._run_source, self._run_lane.cursor
         looked = (cursor.offset, source.size())
         if looked != self._ending[0]:
-            self._ending = looked, self._ends(source.read(*looked, 1 << 30, 1 << 40).lines)
+            self._ending = looked, says_end(source.read(*looked, 1 << 30, 1 << 40).lines)
         return self._ending[1]
-
-    @staticmethod
-    def _ends(lines: Sequence[bytes]) -> bool:
-        if not lines:
-            return False
-        try:
-            return bool(codec.decode(lines[-1])["data"]["status"] != RUNNING)
-        except (ValueError, KeyError, TypeError):
-            return False
 
     def _waits(self, lane: Lane) -> bool:
         if lane is self._run_lane or lane.state is State.HALTED:

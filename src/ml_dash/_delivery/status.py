@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.sinks import Server, events
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verdicts import Reject, Retry, Verdict, attempt
+from ml_dash._record import codec
 from ml_dash._record import prefix as prefixes
 from ml_dash.exceptions import PrefixError
 
@@ -93,6 +95,16 @@ class RunSink:
     def _register(self, document: Document) -> None:
         placed = {**document, "prefix": self._folder.target.prefix or document["prefix"]}
         self._folder.note(**ids_of(register(self._server, placed)))
+
+
+def says_end(states: Sequence[bytes]) -> bool:
+    """Tell whether the last of a run's states, as stored, is its end."""
+    if not states:
+        return False
+    try:
+        return bool(codec.decode(states[-1])["data"]["status"] != RUNNING)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 class Conflicts:
