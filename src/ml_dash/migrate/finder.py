@@ -82,6 +82,9 @@ class Finder(Statements):
         """Look for names that have moved."""
         self._touches = True
         for alias in node.names:
+            changed = known.CHANGED_FUNCTIONS.get((module, alias.name))
+            if changed is not None:
+                self._tell(alias, changed, LIKELY, METHOD, "")
             new = known.MOVED.get(module, {}).get(alias.name)
             if new is not None:
                 home, name = new

@@ -128,6 +128,12 @@ def _rows() -> dict[tuple[str, str], tuple[Flag, Api]]:
 CHANGED: Final = _rows()
 """By type and name, the members whose answer changes and that have a sibling."""
 
+CHANGED_FUNCTIONS: Final = {
+    (f"{PACKAGE}.{module}", api.name): (flag, api)
+    for flag in TABLE for api in flag.apis for module, name in _FUNCTIONS if api.name == name
+}  # fmt: skip
+"""By module and name, the functions whose answer changes."""
+
 PAGES: Final = frozenset({
     "MetricBuilder.read", "TrackBuilder.read", "TrackBuilder.list_entries",
     "LocalStorage.read_metric_data", "LocalStorage.read_track_data",

@@ -182,7 +182,8 @@ class Rewriter(cst.CSTTransformer):
                  if (use := self._uses.get(self._at(each))) is not None}  # fmt: skip
         if not moved:
             return updated_node
-        if len(original_node.body) > 1:
+        changed = any(use.flag != known.MOVED_ID for use in moved.values())
+        if changed or len(original_node.body) > 1:
             self._owners |= {(use.line, use.column): original_node for use in moved.values()}
             return updated_node
         for use in moved.values():
