@@ -10,7 +10,7 @@ import pytest
 from ml_dash import Experiment
 from ml_dash._delivery import backoff, shipper
 from ml_dash._delivery.backoff import Backoff
-from ml_dash._delivery.bulk import opened
+from ml_dash._delivery.bulk import opened, sync
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.target import folder_of
 from ml_dash._delivery.verify import verify
@@ -160,3 +160,22 @@ def test_the_account_is_shown_with_the_run(proxy: Proxy, tmp_path: Path) -> None
     server = Server(proxy.url, "alice")
     server.beat(run_id)
     server.close()
+
+
+def test_points_arrive_with_their_times(proxy: Proxy, tmp_path: Path) -> None:
+    """When a point was logged stands on the server, however late it is delivered."""
+    exp = Experiment("alice/vision/times", dash_url=proxy.url, dash_root=tmp_path, echo=False,
+                     offline=True)  # fmt: skip
+    with exp.run:
+        for number in range(300):
+            exp.metrics("train").log(step=number)
+        exp.metrics("single").log(step=0)
+        stored = {name: exp.metrics(name).read(0, 1000)["data"] for name in ("train", "single")}
+    sync(exp.folder, folder_of(exp.folder, proxy.url))
+    with RemoteClient(proxy.url, "alice") as client:
+        for name, here in stored.items():
+            there = client.get_metric_data(run_id_of(exp, proxy.url), name, 0, 1000)["data"]
+            # The server keeps milliseconds, the folder microseconds.
+            assert [point["createdAt"][:23] for point in there] == [
+                point["createdAt"][:23] for point in here
+            ]

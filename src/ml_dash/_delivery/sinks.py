@@ -10,6 +10,7 @@ from typing import Any, Final
 from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode
 from ml_dash._delivery.ports import Batch, Facts
+from ml_dash._delivery.times import times_of
 from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict, attempt
 from ml_dash._record import codec
 from ml_dash._remote import documents, replies
@@ -107,6 +108,11 @@ class Server(FileCalls, RecordCalls, TrackCalls, SignCalls):
         return name, date_of(response.headers.get("date"))
 
     @property
+    def takes_times(self) -> bool:
+        """Whether the server takes the times of points."""
+        return self._transport.takes_times
+
+    @property
     def bundle_max(self) -> int:
         """How many appends the server takes in one request; 0 when it takes them one by one."""
         return self._transport.bundle_max
@@ -187,11 +193,12 @@ class MetricSink(AppendSink):
 
     def append(self, batch: Batch) -> Append:
         """Return points as they are sent."""
+        times = times_of(batch.lines) if self._server.takes_times else None
         joined = _spliced(batch.lines)
         if joined is None:
             points = [_point(each) for each in decoded(batch.lines)]
-            return metric_points(self._name, points, batch.facts, batch.key)
-        return stored_points(self._name, joined, len(batch.lines), batch.facts, batch.key)
+            return metric_points(self._name, points, batch.facts, batch.key, times)
+        return stored_points(self._name, joined, len(batch.lines), batch.facts, batch.key, times)
 
 
 def _spliced(lines: Sequence[bytes]) -> bytes | None:

@@ -352,26 +352,42 @@ def metric_points(
     points: Sequence[Mapping[str, Any]],
     facts: Mapping[str, Any],
     key: str | None = None,
+    times: Sequence[int] | None = None,
 ) -> Append:
     """Return points of a metric, ready to be sent.
+
+    Args:
+        name: The metric; None is the unnamed one.
+        points: The points.
+        facts: What is said about the metric.
+        key: By it the server knows them when they come again.
+        times: When they were logged: the first in ms since 1970, for each further one the ms
+            since the one before; not sent when omitted.
 
     Raises:
         SerializationError: a value has no JSON form.
     """
     values = {each: facts[each] for each in facts if each == "metadata"}
     texts = {each: facts[each] for each in facts if each != "metadata"}
+    texts |= {} if times is None else {"times": times}
     return Append(
         "metrics", encoded(texts, dataPoints=points, **values), len(points), name, key
     )  # fmt: skip
 
 
 def stored_points(
-    name: str | None, points: bytes, count: int, facts: Mapping[str, Any], key: str
+    name: str | None,
+    points: bytes,
+    count: int,
+    facts: Mapping[str, Any],
+    key: str,
+    times: Sequence[int] | None = None,
 ) -> Append:
-    """Return points of a metric, given as the JSON of a list, ready to be sent.
+    """Return points given as the JSON of a list, ready to be sent; see :func:`metric_points`.
 
     Raises:
         SerializationError: a fact has no JSON form.
     """
-    head = encoded({}, **facts)[:-1] + b"," if facts else b"{"
+    said = {} if times is None else {"times": times}
+    head = encoded(said, **facts)[:-1] + b"," if said or facts else b"{"
     return Append("metrics", b'%b"dataPoints":%b}' % (head, points), count, name, key)

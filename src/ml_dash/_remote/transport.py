@@ -87,6 +87,7 @@ class Transport:
         honours_keys: Whether the server knows a repeated request by its idempotency key: it says so
             by sending the key back.
         bundle_max: How many appends the server takes in one request; 0 until it has said so.
+        takes_times: Whether the server has said that it takes the times of points.
 
     Raises:
         ConfigurationError: the URL is none of an HTTP server, or carries credentials.
@@ -104,6 +105,7 @@ class Transport:
         self._takes_gzip = False
         self.honours_keys = False
         self.bundle_max = 0
+        self.takes_times = False
         self._left_behind: list[_Session] = []
         reset_in_child(self)
 
@@ -187,6 +189,7 @@ class Transport:
         self._takes_gzip = "gzip" in (word.strip().split(";")[0] for word in offered.split(","))
         bundles = response.headers.get("ml-dash-bundle", "")
         self.bundle_max = int(bundles) if bundles.isdecimal() else 0
+        self.takes_times = response.headers.get("ml-dash-point-times") == "1"
         if idempotency_key is not None:
             self.honours_keys = response.headers.get("idempotency-key") == idempotency_key
 

@@ -175,6 +175,24 @@ def test_a_series_that_does_not_exist_is_empty(database: Database) -> None:
         assert points.downsampled(connection, 99, "a", 10).total == 0
 
 
+def test_points_keep_their_own_times(database: Database, small: None) -> None:
+    """Points that say when they were logged say so after each move, beside others that do not."""
+    times = [1_000_000 + (7 * number) % 11 for number in range(60)]
+    for at in range(0, 60, 6):
+        own = times[at : at + 6]
+        batch = points.prepare([{"n": each} for each in own], own)
+        with database.write() as connection:
+            points.append(connection, 1, batch)
+            points.append(connection, 1, [{"n": 5}], at_ms=5)
+        with database.read() as connection:
+            assert points.stats(connection, 1).first_ms == times[0]
+        points.compact(database, 1)
+    with database.read() as connection:
+        found = points.window(connection, 1, 0, 100)
+    assert len(found) == 70
+    assert [point.at_ms for point in found] == [point.data["n"] for point in found]
+
+
 def test_times_follow_their_points(database: Database, small: None) -> None:
     """When a point came is kept through folding and chunks."""
     for at_ms in range(100, 125):

@@ -38,6 +38,46 @@ def test_points_get_consecutive_indexes_and_come_back(live_on_both: Live) -> Non
     assert (stats["totalDataPoints"], stats["name"]) == ("3", "train/deep name")
 
 
+def test_points_keep_the_times_that_they_come_with(live_on_both: Live) -> None:
+    """Each point has its own; without any it has that of its arrival, as from a client of 0.6."""
+    client = live_on_both.as_user("alice")
+    metric = experiment_of(client) + "/metrics/train"
+    body = {"dataPoints": [{"n": 0}, {"n": 1}, {"n": 2}], "times": [1_700_000_000_123, 1, -2]}
+    assert client.post(f"{metric}/append-batch", json=body).status_code == 200
+    read = client.get(f"{metric}/data").json()["data"]
+    assert [each["createdAt"][-7:] for each in read] == ["20.123Z", "20.124Z", "20.122Z"]
+    stats = client.get(f"{metric}/stats").json()
+    assert stats["firstDataAt"] == "2023-11-14T22:13:20.123Z"
+    client.post(f"{metric}/append-batch", json={"dataPoints": [{"n": 3}]})
+    (last,) = client.get(f"{metric}/data", params={"startIndex": 3}).json()["data"]
+    assert last["createdAt"] > "2024"
+    assert client.get("/health").headers["ml-dash-point-times"] == "1"
+
+
+@pytest.mark.parametrize(
+    "times",
+    [[1], [1, 2, 3], [-1, 5], [0, -1], [2**53, 0], [0, 2**80], [0.5, 1], ["0", 1], [True, 1]],
+)  # fmt: skip
+def test_times_that_are_none(alice: httpx.Client, times: list[Any]) -> None:
+    """A number too few or too many, or one without a date, has the batch refused with a reason."""
+    metric = experiment_of(alice) + "/metrics/train"
+    body = {"dataPoints": [{"n": 0}, {"n": 1}], "times": times}
+    refused = alice.post(f"{metric}/append-batch", json=body)
+    assert refused.status_code == 422
+    assert "times" in refused.json()["message"]
+    assert alice.get(f"{metric}/data").status_code == 404
+
+
+def test_times_of_points_of_which_some_are_bad(alice: httpx.Client) -> None:
+    """The times stay with their points when others are left out."""
+    metric = experiment_of(alice) + "/metrics/train"
+    body = {"dataPoints": [{"n": 0}, 1, {"n": 2}], "times": [1_700_000_000_000, 1, 1]}
+    reply = alice.post(f"{metric}/append-batch", json=body, headers={"ML-Dash-Partial": "1"})
+    assert [each["position"] for each in reply.json()["rejected"]] == [1]
+    read = alice.get(f"{metric}/data").json()["data"]
+    assert [each["createdAt"][-7:] for each in read] == ["20.000Z", "20.002Z"]
+
+
 def test_a_key_applies_a_batch_once(live_on_both: Live) -> None:
     """Sixteen senders of the same request at a time get one answer, and one batch is stored."""
     client = live_on_both.as_user("alice")

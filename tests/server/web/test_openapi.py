@@ -74,8 +74,9 @@ def cases(operation: Any, things: dict[str, str]) -> st.SearchStrategy[Any]:
 
 def beyond_words(case: Any, path: str) -> list[Any]:
     """Return the checks that do not hold since the document cannot say all."""
-    # Which checksum and which metadata of a form are right.
-    free = path in (BUNDLE, *MAY_BE_OVER) or case.media_type == "multipart/form-data"
+    # Which checksum and which metadata of a form are right; that there is a time for each point.
+    timed = isinstance(case.body, dict) and case.body.get("times") is not None
+    free = path in (BUNDLE, *MAY_BE_OVER) or case.media_type == "multipart/form-data" or timed
     # That a batch is taken though a part of it is refused.
     partial = str((case.headers or {}).get("ML-Dash-Partial", "")).lower() not in ("", "false", "0")
     found = [openapi.positive_data_acceptance] if free else []

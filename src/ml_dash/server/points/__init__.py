@@ -11,6 +11,7 @@ Entries of tracks are in :mod:`ml_dash.server.points.tracks`, in the same way.
 
 from __future__ import annotations
 
+from ml_dash.server.points import moments
 from ml_dash.server.points.charts import Chart, downsampled
 from ml_dash.server.points.compaction import compact, due_series
 from ml_dash.server.points.limits import CHUNK_POINTS
@@ -32,6 +33,6 @@ from ml_dash.server.points.worker import Compaction
 
 __all__ = [
     "CHUNK_POINTS", "Appended", "Batch", "Chart", "Compaction", "Point", "Stats", "append",
-    "buffered", "chunk", "compact", "downsampled", "due_series", "prepare", "remove", "stats",
-    "totals", "window",
+    "buffered", "chunk", "compact", "downsampled", "due_series", "moments", "prepare", "remove",
+    "stats", "totals", "window",
 ]  # fmt: skip

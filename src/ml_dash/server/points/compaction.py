@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from ml_dash._record import codec
 from ml_dash.server.database import Database
-from ml_dash.server.points import columns, limits, pyramid, summary
+from ml_dash.server.points import columns, limits, moments, pyramid, summary
 from ml_dash.server.points.packing import compress, unpack
 from ml_dash.server.points.series import batch_times, is_due
 from ml_dash.server.points.tables import batches, chunks, nodes, series
@@ -189,7 +188,7 @@ def _batch_row(
         "at_ms": times[-1],
         "summary": codec.encode(summary.summarize(numbers)).decode(),
         "size_bytes": size_bytes,
-        "times": codec.encode([[len(list(same)), at] for at, same in groupby(times)]).decode(),
+        "times": moments.packed(times),
         "payload": payload,
     }
 

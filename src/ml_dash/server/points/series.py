@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_dash._record import codec
 from ml_dash.exceptions import InvalidValueError
-from ml_dash.server.points import columns, limits, summary
+from ml_dash.server.points import columns, limits, moments, summary
 from ml_dash.server.points.packing import pack, unpack
 from ml_dash.server.points.tables import batches, chunks, nodes, series
 
@@ -39,12 +39,15 @@ class Batch:
     Attributes:
         count: Points.
         size_bytes: Bytes of JSON.
-        rows: One row for each ``CHUNK_POINTS`` points, without place and time.
+        rows: One row for each ``CHUNK_POINTS`` points, without place, and without time where that
+            is not known.
+        span_ms: When the first and the last point were logged, if that is known.
     """
 
     count: int
     size_bytes: int
     rows: tuple[dict[str, Any], ...]
+    span_ms: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Appended:
 
 
 class Point(NamedTuple):
-    """A stored point: its index, when it came (ms since the epoch), and what was sent."""
+    """A stored point: its index, when it was logged or else came (ms since 1970), what was sent."""
 
     index: int  # type: ignore[assignment] # a tuple has a method of this name
     at_ms: int
@@ -80,8 +83,9 @@ class Stats:
         total: Points; the next one gets this index.
         chunked: Points in chunks.
         chunks: Chunks.
-        first_ms: When the first point came, in ms since the epoch; None without points.
-        last_ms: When the last point came.
+        first_ms: When the first point was logged, or else came, in ms since the epoch; None
+            without points.
+        last_ms: The same of the last point.
         keys: Facts of the numbers under each dotted key, see
             :func:`~ml_dash.server.points.summary.described`.
         more_keys: Whether there may be further keys, which are not followed.
@@ -96,8 +100,14 @@ class Stats:
     more_keys: bool
 
 
-def prepare(points: Sequence[Mapping[str, Any]]) -> Batch:
+def prepare(
+    points: Sequence[Mapping[str, Any]], times: Sequence[int] | None = None
+) -> Batch:
     """Make points ready for :func:`append`; this is where the time goes.
+
+    Args:
+        points: The points.
+        times: When each was logged, in ms since the epoch; unknown, when omitted.
 
     Raises:
         InvalidValueError: there is no point, or one is no dict with text as keys.
@@ -111,18 +121,24 @@ def prepare(points: Sequence[Mapping[str, Any]]) -> Batch:
                 f"Point {position} of the batch is no object", context={"position": position}
             )
     size = limits.CHUNK_POINTS
-    rows = tuple(_row(points[at : at + size]) for at in range(0, len(points), size))
-    return Batch(len(points), sum(row["size_bytes"] for row in rows), rows)
+    rows = tuple(
+        _row(points[at : at + size], times and times[at : at + size])
+        for at in range(0, len(points), size)
+    )
+    span = (times[0], times[-1]) if times else None
+    return Batch(len(points), sum(row["size_bytes"] for row in rows), rows, span)
 
 
-def _row(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _row(points: Sequence[Mapping[str, Any]], times: Sequence[int] | None) -> dict[str, Any]:
     found = columns.by_key(points)
     if not all(isinstance(key, str) for key in found):
         raise InvalidValueError("The keys of a point are texts")
     payload, size_bytes = pack(points)  # before the look into nested dicts: it refuses deep ones
     facts = codec.encode(summary.summarize(columns.numbers_by_key(found))).decode()
+    logged = {"at_ms": times[-1], "times": moments.packed(times)} if times else {"times": None}
     return {
-        "points": len(points), "summary": facts, "size_bytes": size_bytes, "payload": payload
+        "points": len(points), "summary": facts, "size_bytes": size_bytes, "payload": payload,
+        **logged,
     }  # fmt: skip
 
 
@@ -142,7 +158,7 @@ def append(
         connection: An open write transaction.
         series_id: The series.
         points: Points in order, or what :func:`prepare` made of them.
-        at_ms: When they came, in ms since the epoch; now, when omitted.
+        at_ms: When those came that do not say when they were logged; now, when omitted.
 
     Raises:
         InvalidValueError: as :func:`prepare`; nothing was stored.
@@ -150,11 +166,13 @@ def append(
     """
     batch = points if isinstance(points, Batch) else prepare(points)
     now_ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
+    first_ms, last_ms = batch.span_ms or (now_ms, now_ms)
     taken = {
         "id": series_id,
         "count": batch.count,
         "rows": len(batch.rows),
-        "now_ms": now_ms,
+        "first_ms": first_ms,
+        "last_ms": last_ms,
         "size_bytes": batch.size_bytes,
         "due": batch.count >= limits.CHUNK_POINTS or batch.size_bytes >= limits.CHUNK_BYTES,
     }
@@ -163,7 +181,7 @@ def append(
     place = {"series_id": series_id, "at_ms": now_ms}
     starts = accumulate((each["points"] for each in batch.rows), initial=first_index)
     placed = [
-        {**each, **place, "first_index": start}
+        {**place, **each, "first_index": start}
         for each, start in zip(batch.rows, starts, strict=False)
     ]
     connection.execute(_INSERT_BATCH, placed)
@@ -318,7 +336,7 @@ def batch_times(row: Any) -> list[int]:
     """Return when each point of a row of ``point_batches`` came."""
     if row.times is None:
         return [row.at_ms] * row.points
-    return [at_ms for count, at_ms in codec.decode(row.times) for _ in range(count)]
+    return moments.unpacked(row.times)
 
 
 @cache
@@ -329,8 +347,8 @@ def _counted(dialect: str) -> Any:
     statement = insert(series).values(
         id=bindparam("id"),
         next_index=bindparam("count"),
-        first_ms=bindparam("now_ms"),
-        last_ms=bindparam("now_ms"),
+        first_ms=bindparam("first_ms"),
+        last_ms=bindparam("last_ms"),
         waiting_bytes=bindparam("size_bytes"),
         waiting_rows=bindparam("rows"),
         due=bindparam("due"),

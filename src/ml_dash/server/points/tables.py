@@ -60,7 +60,7 @@ batches = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("summary", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    # Set where batches that came at different times were put together: [[count, at_ms], ...].
+    # Set where its points have different times; see moments.
     Column("times", Text),
     Column("payload", LargeBinary, nullable=False),
 )

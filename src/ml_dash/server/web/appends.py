@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from ml_dash.server import points
+from ml_dash.server.errors import UnfitError
 from ml_dash.server.points import tracks as entries
 from ml_dash.server.records import described, logs, parameters
 from ml_dash.server.web import records, shapes
@@ -56,6 +57,10 @@ class PointsBody(Facts):
     data_points: list[Any] = Field(
         alias="dataPoints", min_length=1, json_schema_extra=_items()
     )
+    times: list[int] | None = Field(
+        default=None, description="When the points were logged: that of the first in ms since "
+        "1970, and for each further one how many ms after the one before.",
+    )  # fmt: skip
 
 
 class EntriesBody(Body):
@@ -118,14 +123,27 @@ def of_points(
     """Return points of a metric, ready."""
     most = who.parts.settings.batch_max
     found = records.sort(sent.data_points, records.point, most=most, partial=partial)
-    return of_found_points(who, name, sent, found)
+    return of_found_points(who, name, sent, found, _times(sent, found))
+
+
+def _times(sent: PointsBody, found: Sorted) -> list[int] | None:
+    """Return when those points were logged that are taken, if that is said."""
+    if sent.times is None:
+        return None
+    try:
+        times = points.moments.of_steps(sent.times, len(sent.data_points))
+    except ValueError as error:
+        raise UnfitError(f"The times of the points: {error}") from error
+    left_out = {each["position"] for each in found.rejected}
+    return [each for position, each in enumerate(times) if position not in left_out]
 
 
 def of_found_points(
-    who: Asked, name: str, facts: Facts, found: Sorted, *, single: bool = False
-) -> Append:
+    who: Asked, name: str, facts: Facts, found: Sorted, times: list[int] | None = None, *,
+    single: bool = False,
+) -> Append:  # fmt: skip
     """Return points that were looked at, ready."""
-    batch = points.prepare(found.good) if found.good else None
+    batch = points.prepare(found.good, times) if found.good else None
     due = False
 
     def work(connection: Connection, row: Any) -> Mapping[str, Any]:

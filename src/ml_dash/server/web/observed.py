@@ -25,7 +25,7 @@ UNDERWAY = Gauge("ml_dash_requests_underway", "Requests being answered.")
 
 BUNDLE_MAX = 500
 """How many parts a bundle may have."""
-OFFERED = ((b"ml-dash-bundle", str(BUNDLE_MAX).encode()),)
+OFFERED = ((b"ml-dash-bundle", str(BUNDLE_MAX).encode()), (b"ml-dash-point-times", b"1"))
 """What every answer tells clients that the server can do."""
 
 _ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
