@@ -52,7 +52,7 @@ def test_old_answers_go_and_the_newest_of_a_stream_stays(live_on_both: Live, par
     run = experiment_of(client)
     first = [send(client, run, f"r/logs/{n}-{n}").content for n in range(5)]
     send(client, run, "opaque")
-    age(live_on_both, 6.9)
+    age(live_on_both, parts.settings.key_days - 0.1)
     assert forget_keys(parts) == 0
     age(live_on_both, 0.2)
     assert forget_keys(parts) == 5  # four of the stream, and the one without numbers

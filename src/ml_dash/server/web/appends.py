@@ -18,7 +18,8 @@ from ml_dash.server.web.asking import Asked, Work
 from ml_dash.server.web.bodies import Body, Text
 from ml_dash.server.web.records import Sorted
 
-_KINDS = {"message": {"type": "string"}, "timestamp": {"type": "number"}}
+# A message that is no text is taken as one.
+_KINDS: dict[str, dict[str, Any]] = {"message": {}, "timestamp": {"type": "number"}}
 
 
 def _items(*needed: str) -> dict[str, Any]:
