@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ml_dash._delivery import bulk
 from ml_dash._delivery.run_delivery import RunDelivery
 from ml_dash._delivery.sinks import Server
 from ml_dash._record import codec
@@ -376,3 +378,32 @@ def test_a_file_that_is_replaced_while_it_is_looked_at(
     drain(delivery)
     assert server.files() == {"w.bin": b"second"}
     assert (delivery.report().rejected, delivery.report().pending) == (0, 0)
+
+
+def test_a_sync_ends_that_is_refused_while_a_file_is_on_its_way(
+    deliver: Deliver, store: RunStore, server: Loopback, tmp_path: Path
+) -> None:
+    """What became of the file is noted all the same; nothing is waited for that has ended."""
+    delivery = deliver()
+    drain(delivery)
+    source = tmp_path / "a.txt"
+    source.write_bytes(b"one")
+    store.files.store(source, path="x")
+    log(store, 3)
+    began = server.count("/nodes")
+    server.fail("hang", part="/nodes")
+    server.fail(status=403, part="/logs", times=1000)
+    delivery.step()
+    assert delivery.halted is not None
+    server.wait_for(lambda: server.count("/nodes") > began)
+    server.released.set()
+    delivery.wait_for_files(20.0)
+    stop = threading.Event()
+    sync = threading.Thread(target=bulk._drain, args=(delivery, 0.0, stop))
+    sync.start()
+    sync.join(20.0)
+    ended = not sync.is_alive()
+    stop.set()
+    sync.join()
+    assert ended
+    assert not delivery.sends_files
