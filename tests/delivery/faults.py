@@ -194,6 +194,12 @@ def _wake(world: World) -> None:
         script.go_on()
 
 
+def _jump(world: World, by_s: float) -> None:
+    """Let the clock jump while the script waits to try again."""
+    world.training.do("wait_for", "failed (")
+    world.training.do("shift_clock", by_s)
+
+
 def _delete(world: World) -> None:
     from ml_dash.client import RemoteClient
 
@@ -275,10 +281,16 @@ ROWS: tuple[Row, ...] = (
                end=_wake, env={"ML_DASH_REQUEST_TIMEOUT": "0.5"}),),
     ),
     Row(
-        "the clock jumps, forwards or backwards", "waits by a clock that does not jump",
+        "the clock jumps, forwards or backwards", "keeps the order in which records came",
         Verdict.UNSEEN, "nothing",
         (Fault("clock-forwards", begin=lambda w: w.training.do("shift_clock", 86_400.0)),
          Fault("clock-backwards", begin=lambda w: w.training.do("shift_clock", -86_400.0))),
+    ),
+    Row(
+        "the clock jumps during an outage", "waits by a clock that does not jump", Verdict.OUTAGE,
+        "nothing",
+        (Fault("500-and-clock-forwards", {"status": 500}, meet=lambda w: _jump(w, 86_400.0)),
+         Fault("500-and-clock-backwards", {"status": 500}, meet=lambda w: _jump(w, -86_400.0))),
     ),
     Row(
         "401 while delivering", "stops, looks for another token every 30 s", Verdict.HALT,

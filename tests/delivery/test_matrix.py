@@ -140,6 +140,8 @@ def test_a_failure_while_a_run_is_open(
         all_there(world, script.folder, script.do("close"), fault, BLOCK)
         return
     fault.stop(world)
+    if verdict is Verdict.OUTAGE:  # it ends by itself
+        script.do("wait_for", SHOWN[verdict].over)
     script.do("flush")
     script.do("record", BLOCK + fault.count)
     report = script.do("close")

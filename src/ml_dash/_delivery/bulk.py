@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from ml_dash._base.settings import DeliverySettings
 from ml_dash._delivery.identity import renew
 from ml_dash._delivery.prune import is_written, prune
 from ml_dash._delivery.report import DeliveryReport
@@ -63,7 +64,7 @@ def opened(
     run: Path,
     folder: TargetFolder,
     told: Told = lambda _stream, _verdict: None,
-    timeout_s: float = 30.0,
+    timeout_s: float | None = None,
     api_key: str | None = None,
 ) -> Iterator[RunDelivery]:
     """Give the delivery of a run that this process does not write.
@@ -72,13 +73,17 @@ def opened(
         run: The run's folder.
         folder: Its folder of delivery.
         told: Called with each verdict that is not plain success.
-        timeout_s: How long a connection may be silent, in seconds.
+        timeout_s: How long a connection may be silent, in seconds; ``ML_DASH_REQUEST_TIMEOUT``
+            when omitted.
         api_key: The token; found as for the client when omitted.
 
     Raises:
         CorruptDataError: the run has no readable document, or its notes are damaged.
+        ConfigurationError: an environment variable has an impossible value.
         OSError: the folder cannot be read.
     """
+    if timeout_s is None:
+        timeout_s = DeliverySettings.from_env().request_timeout_s
     store = RunStore(run.parent, [run.name])
     document = store.document.read()
     prefix = folder.target.prefix or (document or {}).get("prefix")
