@@ -87,18 +87,14 @@ class RunDelivery:
         journal = store.folder / JOURNAL
         self._run_source = JournalSource(journal, "run", "run")
         ids = self._run_id
-        self._lanes = Streams(
-            store, server, ids, self._lane, clock, lambda: folder.target.skip
-        )
+        self._lanes = Streams(store, server, ids, self._lane, clock, lambda: folder.target.skip)
         add = self._lanes.add
         self._run_lane = add(self._run_source, self._run_sink)
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
         add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
         files = JournalSource(journal, "files", "file")
-        files_lane = add(
-            files,
-            FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded),
-        )
+        sink = FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded)
+        files_lane = add(files, sink)
         self._files = Beside(files_lane, self._files_paused)
         self.room = None
         if owed_max_bytes is not None:
@@ -270,8 +266,7 @@ class RunDelivery:
     @property
     def next_try_s(self) -> float:
         """By the clock, when the first stream that backs off tries again; infinity for none."""
-        waiting = (each for each in self._lanes if each.state is State.BACKING_OFF)
-        times = [each.not_before_s for each in waiting]
+        times = [each.not_before_s for each in self._lanes if each.state is State.BACKING_OFF]
         return min(times, default=math.inf)
 
     def report(self) -> DeliveryReport:
