@@ -248,12 +248,13 @@ def test_an_outage_while_a_run_closes(make: Make, mode: str) -> None:
     fault = next(fault for _, fault in FAULTS if fault.name == "500")
     world = make(fault)
     script = open_run(world, mode)
+    script.do("be_told_after", 0.5)  # thus while it closes
     fault.start(world)
     script.do("record", BLOCK)
-    script.begin("close")
-    world.proxy.wait_for(lambda: len(world.proxy.seen) >= TRIES)
+    script.do("begin_close")
+    script.do("wait_for", "While delivering the run")
     fault.stop(world)
-    all_there(world, script.folder, script.result("close"), fault, 0, BLOCK)
+    all_there(world, script.folder, script.do("end_close"), fault, 0, BLOCK)
     promised(Verdict.OUTAGE, mode, script.seen())
     recovered(Verdict.OUTAGE, script.seen())
 

@@ -313,6 +313,20 @@ class _Script:
             return self.try_flush()
         return ""
 
+    def be_told_after(self, lasted_s: float) -> None:
+        """Have outages told that last so long."""
+        self._exp._courier._shipper.telling._tell_after_s = lasted_s  # type: ignore[union-attr]
+
+    def begin_close(self) -> None:
+        """Begin to end the run; :meth:`end_close` returns the account."""
+        self._closing = threading.Thread(target=self.close)
+        self._closing.start()
+
+    def end_close(self) -> dict[str, Any]:
+        """Wait for the end of the run, and return the account."""
+        self._closing.join()
+        return self._exp.delivery.as_dict()
+
     def close(self) -> dict[str, Any]:
         """End the run, and return the account."""
         try:

@@ -87,9 +87,7 @@ class RunDelivery:
         journal = store.folder / JOURNAL
         self._run_source = JournalSource(journal, "run", "run")
         ids = self._run_id
-        self._lanes = Streams(
-            store, server, ids, self._lane, clock, lambda: folder.target.skip
-        )
+        self._lanes = Streams(store, server, ids, self._lane, clock, lambda: folder.target.skip)
         add = self._lanes.add
         self._run_lane = add(self._run_source, self._run_sink)
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
@@ -133,7 +131,7 @@ class RunDelivery:
         if self.room is not None:
             self.room.look()
         if self.halted is not None and not self._may_go_on():
-            return self._note_files()
+            return bool(self._note_files())
         if not self._is_at_home():
             return False
         self._lanes.merge_tracks(now=merge)
@@ -199,21 +197,20 @@ class RunDelivery:
         files = self._files.lane
         if files in list(self._lanes):
             self._files.start()
-        left_out = (self._run_lane, files)
-        sending = Sending(self._lanes, left_out, self.server, self._run_id(), stop)
-        moved = False
+        out = (self._run_lane, files)
+        sending, sent = Sending(self._lanes, out, self.server, self._run_id(), stop), []
         for lane, verdict in sending.verdicts():
-            # In the order in which they came: a failure of before is none of after.
-            moved = self._note_files() or moved
+            sent += self._note_files()  # in the order in which they came
             self._note(lane, verdict)
-        return self._note_files() or moved or sending.moved
+        sent += self._note_files()
+        return sending.moved or any(isinstance(each, (Done, Reject)) for each in sent)
 
-    def _note_files(self) -> bool:
-        """Take note of what became of files meanwhile; tell whether any was dealt with."""
+    def _note_files(self) -> list[Verdict]:
+        """Take note of what became of files meanwhile, and return it."""
         sent = self._files.verdicts()
         for verdict in sent:
             self._note(self._files.lane, verdict)
-        return any(isinstance(each, (Done, Reject)) for each in sent)
+        return sent
 
     @property
     def sends_files(self) -> bool:
@@ -270,8 +267,7 @@ class RunDelivery:
     @property
     def next_try_s(self) -> float:
         """By the clock, when the first stream that backs off tries again; infinity for none."""
-        waiting = (each for each in self._lanes if each.state is State.BACKING_OFF)
-        times = [each.not_before_s for each in waiting]
+        times = [each.not_before_s for each in self._lanes if each.state is State.BACKING_OFF]
         return min(times, default=math.inf)
 
     def report(self) -> DeliveryReport:
