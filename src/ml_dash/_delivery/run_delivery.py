@@ -93,10 +93,8 @@ class RunDelivery:
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
         add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
         files = JournalSource(journal, "files", "file")
-        files_lane = add(
-            files,
-            FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded),
-        )
+        sink = FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded)
+        files_lane = add(files, sink)
         self._files = Beside(files_lane, self._files_paused)
         self.room = None
         if owed_max_bytes is not None:
