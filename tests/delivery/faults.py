@@ -21,7 +21,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "delivery.md"
 MODES = ("strict", "default", "permissive")
 EVER = 1_000_000
 ASLEEP_S = 3.0
-"""How long a script sleeps; its requests wait for half a second."""
+"""How long a script sleeps."""
+SHORT_S, LONG_S = 0.5, 30.0
+"""How long a script waits for an answer where none comes, and where one does."""
 Step = Callable[[World], object]
 
 
@@ -103,6 +105,7 @@ class Fault:
         starts_again: Whether only the next start of the run goes on, with the run made anew.
         raises: What a start raises that meets it, but in PERMISSIVE.
         modes: The error modes that it is tested in.
+        hangs: Whether no answer comes, so that the script has to wait for it.
     """
 
     name: str
@@ -118,11 +121,13 @@ class Fault:
     starts_again: bool = False
     raises: str = ""
     modes: tuple[str, ...] = MODES
+    hangs: bool = False
 
     def start(self, world: World) -> None:
         """Let it begin."""
         if self.way is not None:
             world.proxy.fail(**{"times": EVER, **self.way})
+        self._wait(world, SHORT_S)
         self.begin(world)
 
     def stop(self, world: World) -> None:
@@ -130,6 +135,11 @@ class Fault:
         if self.poison is None:
             world.proxy.heal()
         self.end(world)
+        self._wait(world, LONG_S)
+
+    def _wait(self, world: World, timeout_s: float) -> None:
+        for script in world.scripts if self.hangs else ():
+            script.do("wait_for_answers", timeout_s)
 
 
 @dataclass(frozen=True)
@@ -207,7 +217,6 @@ def _delete(world: World) -> None:
         client.delete_project("vision")
 
 
-_HANG = {"ML_DASH_REQUEST_TIMEOUT": "1.5"}
 _AT_START = {"ML_DASH_CONNECT_TIMEOUT": "0.2", "ML_DASH_CLOSE_TIMEOUT": "0.2"}
 AGAIN = "sends the same batch under the same idempotency key"
 
@@ -246,8 +255,8 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "no answer in time (30 s)", AGAIN, Verdict.OUTAGE, "nothing",
-        (Fault("hang", {"kind": "hang"}, env=_HANG),
-         Fault("hang-after-commit", {"kind": "hang", "after": True}, env=_HANG)),
+        (Fault("hang", {"kind": "hang"}, hangs=True),
+         Fault("hang-after-commit", {"kind": "hang", "after": True}, hangs=True)),
     ),
     Row(
         "an answer that is cut short, HTML instead of JSON", AGAIN, Verdict.OUTAGE,
@@ -278,7 +287,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "the laptop sleeps", "goes on where it was", Verdict.OUTAGE, "nothing",
         (Fault("asleep", {"kind": "hang", "after": True}, meet=_sleep,
-               end=_wake, env={"ML_DASH_REQUEST_TIMEOUT": "0.5"}),),
+               end=_wake, hangs=True),),
     ),
     Row(
         "the clock jumps, forwards or backwards", "keeps the order in which records came",

@@ -114,7 +114,7 @@ def meet(world: World, verdict: Verdict, fault: Fault) -> None:
     if fault.meet is not None:
         fault.meet(world)
     elif verdict is Verdict.OUTAGE:
-        world.training.do("wait_for", "failed (", TRIES if "hang" not in fault.name else 2)
+        world.training.do("wait_for", "failed (", TRIES)
     elif verdict is not Verdict.UNSEEN:
         world.training.do("wait_for", "While delivering the run")
 

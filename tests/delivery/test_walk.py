@@ -60,7 +60,7 @@ class Walk:
 
     def fail(self) -> None:
         """Let something fail."""
-        self._fault = self._chance.choice(FAILURES)
+        self._fault = replace(self._chance.choice(FAILURES), hangs=False)
         self.way.append(self._fault.name)
         self._fault.start(self._world)
 

@@ -313,6 +313,11 @@ class _Script:
             return self.try_flush()
         return ""
 
+    def wait_for_answers(self, timeout_s: float) -> None:
+        """Let its requests wait so long, from now on."""
+        server = self._exp._courier._shipper.delivery.server  # type: ignore[union-attr]
+        server._transport._open_session().timeout_s = timeout_s
+
     def be_told_after(self, lasted_s: float) -> None:
         """Have outages told that last so long."""
         self._exp._courier._shipper.telling._tell_after_s = lasted_s  # type: ignore[union-attr]

@@ -129,7 +129,7 @@ class RunDelivery:
         if self.room is not None:
             self.room.look()
         if self.halted is not None and not self._may_go_on():
-            return self._note_files()
+            return bool(self._note_files())
         if not self._is_at_home():
             return False
         self._lanes.merge_tracks(now=merge)
@@ -195,21 +195,20 @@ class RunDelivery:
         files = self._files.lane
         if files in list(self._lanes):
             self._files.start()
-        left_out = (self._run_lane, files)
-        sending = Sending(self._lanes, left_out, self.server, self._run_id(), stop)
-        moved = False
+        out = (self._run_lane, files)
+        sending, sent = Sending(self._lanes, out, self.server, self._run_id(), stop), []
         for lane, verdict in sending.verdicts():
-            # In the order in which they came: a failure of before is none of after.
-            moved = self._note_files() or moved
+            sent += self._note_files()  # in the order in which they came
             self._note(lane, verdict)
-        return self._note_files() or moved or sending.moved
+        sent += self._note_files()
+        return sending.moved or any(isinstance(each, (Done, Reject)) for each in sent)
 
-    def _note_files(self) -> bool:
-        """Take note of what became of files meanwhile; tell whether any was dealt with."""
+    def _note_files(self) -> list[Verdict]:
+        """Take note of what became of files meanwhile, and return it."""
         sent = self._files.verdicts()
         for verdict in sent:
             self._note(self._files.lane, verdict)
-        return any(isinstance(each, (Done, Reject)) for each in sent)
+        return sent
 
     @property
     def sends_files(self) -> bool:
