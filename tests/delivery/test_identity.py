@@ -12,7 +12,7 @@ import pytest
 from ml_dash import Experiment
 from ml_dash._delivery.bulk import Outcome, Synced, sync
 from ml_dash._delivery.target import folder_of
-from ml_dash.exceptions import RunCopiedError
+from ml_dash.exceptions import RecoverableWarning, RunCopiedError
 from tests.delivery.loopback import TOKEN, Loopback
 
 Record = Callable[..., Experiment]
@@ -107,7 +107,9 @@ def test_a_copy_beside_its_original_is_not_delivered(
     assert synced(tmp_path / "a/alice/vision/first", server).outcome is Outcome.DELIVERED
     assert lines(server) == {"first": ["one", "two"]}
     with pytest.raises(RunCopiedError, match="is a copy of"):
-        record(tmp_path / "b", "first", "three")
+        record(tmp_path / "b", "first", "three")  # if the thread is faster, it is not logged
+    with pytest.warns(RecoverableWarning, match="is a copy of"):
+        record(tmp_path / "b", "first", "three", error_mode="default")
     assert lines(server) == {"first": ["one", "two"]}
     assert "three" in (copy / "logs/logs.jsonl").read_text()
 
