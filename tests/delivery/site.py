@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,6 +30,7 @@ from tests.server.running import RunningServer
 
 BODY_MAX_BYTES = 200_000
 FILE_MAX_BYTES = 1_000_000
+_START_S = 120.0
 _LIMITS = {
     "ML_DASH_SERVER_BODY_MAX_BYTES": str(BODY_MAX_BYTES),
     "ML_DASH_SERVER_FILE_MAX_BYTES": str(FILE_MAX_BYTES),
@@ -53,8 +55,12 @@ class Site:
         self.server.start()
         self.disks = disks or {}
         self._live = Live(self.server.address, ServerSettings(data=data))
-        with self._live.client(None) as client:
-            client.get("/health").raise_for_status()
+        try:
+            health = f"{self.server.address}/health"
+            httpx.get(health, timeout=_START_S, trust_env=False).raise_for_status()
+        except httpx.HTTPError:
+            self.server.kill()
+            raise
 
     def token(self, user: str) -> str:
         """Make a user, and return a new token of it."""
