@@ -298,6 +298,7 @@ def test_a_failing_server_and_again(ml_dash: Run, live: Live, user: str, tmp_pat
     """What a server refuses for a while is kept, counted, and sent by the next call; code 3."""
     record(f"{user}/vision/one", tmp_path / ".dash")
     with passing(live.url) as between:
+        between.faults.append(Fault(part="/bundle", status=413, times=10**6))  # each by itself
         between.faults.append(Fault(part="/metrics/", status=500, times=10**6))
         words = ("upload", "--dash-url", between.url)
         done = ml_dash(*words, "--timeout", "0.2", **HONEST)
@@ -350,13 +351,13 @@ def test_interrupted(ml_dash: Run, live: Live, user: str, tmp_path: Path) -> Non
     """Ctrl-C ends with 130, says that it goes on from there, and it does, with nothing twice."""
     record(f"{user}/vision/one", tmp_path / ".dash")
     with passing(live.url) as between:
-        between.faults.append(Fault("hang", part="/metrics/"))
+        between.faults.append(Fault("hang", part="/bundle"))
         command = [sys.executable, "-m", "ml_dash.cli", "upload", "--dash-url", between.url]
         process = subprocess.Popen(
             command, cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)}, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        between.wait_for(lambda: any("/metrics/" in path for _, path, _ in between.seen))
+        between.wait_for(lambda: any("/bundle" in path for _, path, _ in between.seen))
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
         assert process.returncode == 130
