@@ -1,12 +1,13 @@
 """Points per second that a server acknowledges: `ml-dash server` next to `mlflow server`.
 
-    python benchmarks/server.py [--seconds 10] [--clients 4] [--growth 20000] [--json FILE]
+    python benchmarks/server.py [--rounds 5] [--seconds 5] [--clients 4] [--growth 20000]
 
 Each client is a process with one connection that sends batches of 1,000 and waits for each answer.
 A point has what MLflow's metric has: a value, a step and a time. Both servers are asked over plain
 HTTP by the same code; MLflow is installed into an environment of its own, unless `--mlflow` names
 an interpreter that has it. ml-dash is measured on SQLite, and on a throwaway PostgreSQL where its
-programs are installed, with every commit flushed to the disk.
+programs are installed, with every commit flushed to the disk. All run beside each other, are warmed
+up, and are loaded in turn for some rounds; the figures are medians of the rounds.
 
 Then `--growth` points more and nine times as many again are sent: bytes on the disk and in memory.
 """
@@ -20,13 +21,15 @@ import multiprocessing
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.server import postgres
 
 BATCH = 1000
+WARM_S = 8.0
 START_WITHIN_S = 120.0
 
 
@@ -175,31 +179,52 @@ def disk_bytes(folder: Path) -> int:
     return found
 
 
-def measured(
-    command: list[str], address: str, folder: Path, target: Any, options: Any, disk: Path,
-    database: psutil.Process | None = None,
-) -> Any:  # fmt: skip
-    """Start a server, load it, and return its figures."""
-    with serving(command, address, folder / "log") as server:
-        targets = [opened(target, address, client) for client in range(options.clients)]
-        found: dict[str, Any] = {"started_mib": resident_mib(server)}
-        found["points_per_s"] = rate(targets, options.seconds)
-        found["loaded_mib"] = resident_mib(server)
-        if database is not None:
-            found["database_mib"] = resident_mib(database, shared_once=True)
-        more = range(options.clients, 2 * options.clients)
-        fresh = [opened(target, address, client) for client in more]
-        found["growth"] = []
-        for points in (options.growth, 9 * options.growth):
-            before = disk_bytes(disk)
-            per_s = rate(fresh, 3600, points // BATCH // options.clients)
-            settle(disk)
-            grown = disk_bytes(disk) - before
-            found["growth"].append({
-                "points": points, "points_per_s": per_s, "disk_bytes_per_point": grown / points,
-                "resident_mib": resident_mib(server),
+@dataclass
+class Measured:
+    """A server that runs, and what it has shown.
+
+    Attributes:
+        server: Its first process.
+        targets: Where its clients send.
+        disk: The folder in which its data grows.
+        database: The first process of its PostgreSQL, if it has one.
+    """
+
+    server: psutil.Process
+    target: Any
+    address: str
+    disk: Path
+    database: psutil.Process | None
+    targets: list[tuple[str, str]] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def warm_up(self, clients: int) -> None:
+        """Open runs and load the server, so that workers that still start do not count."""
+        self.figures["started_mib"] = resident_mib(self.server)
+        self.targets = [opened(self.target, self.address, client) for client in range(clients)]
+        rate(self.targets, WARM_S)
+        self.figures["rounds"] = []
+
+    def round(self, seconds: float) -> None:
+        """Measure once."""
+        self.figures["rounds"].append(rate(self.targets, seconds))
+
+    def grow(self, growth: int) -> None:
+        """Send points to new runs, and nine times as many again; note what became larger."""
+        self.figures["loaded_mib"] = resident_mib(self.server)
+        if self.database is not None:
+            self.figures["database_mib"] = resident_mib(self.database, shared_once=True)
+        clients = len(self.targets)
+        fresh = [opened(self.target, self.address, clients + n) for n in range(clients)]
+        self.figures["growth"] = []
+        for points in (growth, 9 * growth):
+            before = disk_bytes(self.disk)
+            rate(fresh, 3600, points // BATCH // clients)
+            settle(self.disk)
+            self.figures["growth"].append({
+                "points": points, "resident_mib": resident_mib(self.server),
+                "disk_bytes_per_point": (disk_bytes(self.disk) - before) / points,
             })  # fmt: skip
-        return found
 
 
 def settle(disk: Path) -> None:
@@ -212,64 +237,86 @@ def settle(disk: Path) -> None:
 
 
 def ml_dash(
-    folder: Path, options: Any, disk: Path, url: str = "", database: psutil.Process | None = None
-) -> Any:
-    """Measure `ml-dash server`."""
+    stack: ExitStack, folder: Path, workers: int, cluster: postgres.Cluster | None = None
+) -> Measured:
+    """Start `ml-dash server`."""
     folder.mkdir()
     port = free_port()
     command = [sys.executable, "-m", "ml_dash.cli", "server", "--no-auth", "--port", str(port)]
-    command += ["--data", str(folder / "data"), *(["--database", url] if url else [])]
+    command += ["--workers", str(workers), "--data", str(folder / "data")]
+    disk, database = folder, None
+    if cluster is not None:
+        command += ["--database", cluster.url("postgres")]
+        disk, database = cluster.folder / "data" / "base", psutil.Process(cluster.pid())
     address = f"http://127.0.0.1:{port}"
-    return measured(command, address, folder, ml_dash_target, options, disk, database)
+    server = stack.enter_context(serving(command, address, folder / "log"))
+    return Measured(server, ml_dash_target, address, disk, database)
 
 
-def mlflow(folder: Path, options: Any) -> Any:
-    """Measure `mlflow server` on SQLite."""
+def mlflow(stack: ExitStack, folder: Path, python: str | None) -> Measured:
+    """Start `mlflow server` on SQLite, as it is when nothing else is asked for."""
     folder.mkdir()
-    python = options.mlflow or folder.with_name("env") / "bin" / "python"
-    if not options.mlflow:
+    if python is None:
         venv.create(folder.with_name("env"), with_pip=True)
+        python = str(folder.with_name("env") / "bin" / "python")
         subprocess.run([python, "-m", "pip", "install", "--quiet", "mlflow"], check=True)
     port = free_port()
-    command = [str(python), "-m", "mlflow", "server", "--port", str(port)]
+    command = [python, "-m", "mlflow", "server", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "files")]
-    return measured(command, f"http://127.0.0.1:{port}", folder, mlflow_target, options, folder)
+    address = f"http://127.0.0.1:{port}"
+    server = stack.enter_context(serving(command, address, folder / "log"))
+    return Measured(server, mlflow_target, address, folder, None)
 
 
-def all_measured(folder: Path, options: Any) -> dict[str, Any]:
-    """Measure what was asked for, one after the other."""
-    result: dict[str, Any] = {}
+def started(stack: ExitStack, folder: Path, options: Any) -> dict[str, Measured]:
+    """Start what was asked for."""
+    found = {}
     if "mlflow" in options.only:
-        result["mlflow, sqlite"] = mlflow(folder / "mlflow", options)
+        found["mlflow, sqlite"] = mlflow(stack, folder / "mlflow", options.mlflow)
     if "sqlite" in options.only:
-        own = folder / "sqlite"
-        result["ml-dash, sqlite"] = ml_dash(own, options, own)
+        found["ml-dash, sqlite"] = ml_dash(stack, folder / "sqlite", options.workers)
     if "postgresql" in options.only and not postgres.missing_programs():
-        with postgres.cluster(durable=True) as cluster:
-            result["ml-dash, postgresql"] = ml_dash(
-                folder / "postgresql", options, cluster.folder / "data" / "base",
-                cluster.url("postgres"), psutil.Process(cluster.pid()),
-            )  # fmt: skip
-    return result
+        cluster = stack.enter_context(postgres.cluster(durable=True))
+        own = folder / "postgresql"
+        found["ml-dash, postgresql"] = ml_dash(stack, own, options.workers, cluster)
+    return found
+
+
+def compared(servers: dict[str, Measured], options: Any) -> dict[str, Any]:
+    """Measure all servers in turn, so that what else the machine does meets each alike."""
+    for each in servers.values():
+        each.warm_up(options.clients)
+    for _ in range(options.rounds):
+        for each in servers.values():
+            each.round(options.seconds)
+    for each in servers.values():
+        each.grow(options.growth)
+    floor = servers.get("mlflow, sqlite")
+    for each in servers.values():
+        rounds = each.figures["rounds"]
+        each.figures["points_per_s"] = statistics.median(rounds)
+        if floor is not None:
+            pairs = zip(rounds, floor.figures["rounds"], strict=True)
+            each.figures["over_mlflow"] = statistics.median(own / other for own, other in pairs)
+    result = {name: each.figures for name, each in servers.items()}
+    return {**result, "load": os.getloadavg()[0]}
 
 
 def main() -> None:
     """Measure, and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--growth", type=int, default=20_000)
+    parser.add_argument("--workers", type=int, default=1, help="processes of ml-dash")
     parser.add_argument("--mlflow", help="interpreter of an environment that has MLflow")
     parser.add_argument("--only", nargs="+", default=["mlflow", "sqlite", "postgresql"])
     parser.add_argument("--json", type=Path, help="where to write the results as well")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        result = all_measured(Path(name), options)
-    floor = result.get("mlflow, sqlite", {}).get("points_per_s")
-    for figures in result.values():
-        figures["over_mlflow"] = figures["points_per_s"] / floor if floor else None
-    result["load"] = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        result = compared(started(stack, Path(name), options), options)
     text = json.dumps(result, indent=2)
     print(text)
     if options.json:
