@@ -7,7 +7,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from ml_dash._base.fork import reset_in_child
-from ml_dash._base.policy import failure_of
+from ml_dash._base.policy import end_of
 from ml_dash._delivery.lane import Lane
 from ml_dash._delivery.verdicts import Done, Reject, Verdict
 
@@ -32,7 +32,7 @@ class Beside:
         self._verdicts: SimpleQueue[Verdict] = SimpleQueue()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._is_over = True
 
     @property
@@ -61,7 +61,7 @@ class Beside:
         self._thread.start()
 
     def _run(self) -> None:
-        self._failure = failure_of(self._send)
+        self._failure = end_of(self._send)
         self._is_over = True
         self._on_pause()
 
@@ -78,7 +78,7 @@ class Beside:
         """Return what became of batches since this was asked last.
 
         Raises:
-            Exception: what ended the thread and is no verdict.
+            BaseException: what ended the thread and is no verdict.
         """
         failure, self._failure = self._failure, None
         if failure is not None:
