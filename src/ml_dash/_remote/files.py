@@ -186,11 +186,11 @@ class FileCalls(NodeCalls):
         for last in (False, True):
             response = transfers.upload(self._transport, path, source, fields, content_type)
             reply = replies.parsed(response, what)
-            record = _record(reply, experiment_id, prefix, fields, content_type, size_bytes)
-            if _agrees(record, checksum, size_bytes):
+            record = stored_record(reply, experiment_id, prefix, fields, content_type, size_bytes)
+            if agrees(record, checksum, size_bytes):
                 break
             if last:
-                raise _mismatch(record, checksum, size_bytes, source)
+                raise mismatch(record, checksum, size_bytes, source)
         return record
 
     def _folders(self, project_id: str, experiment_id: str, parent: str, prefix: str) -> str:
@@ -308,7 +308,7 @@ def _matches(file: Any, prefix: str | None, tags: list[str] | None) -> bool:
     return inside and (not tags or bool(set(tags) & set(file.get("tags") or ())))
 
 
-def _record(
+def stored_record(
     reply: Any,
     experiment_id: str,
     prefix: str,
@@ -347,12 +347,12 @@ def _whole(value: Any) -> int:
         ) from error
 
 
-def _agrees(record: dict[str, Any], checksum: str, size_bytes: int) -> bool:
+def agrees(record: dict[str, Any], checksum: str, size_bytes: int) -> bool:
     same_size = not size_bytes or record["sizeBytes"] == size_bytes
     return same_size and bool(record["checksum"].lower() == checksum.lower())
 
 
-def _mismatch(
+def mismatch(
     record: dict[str, Any], checksum: str, size_bytes: int, source: Path
 ) -> ChecksumMismatchError:
     return ChecksumMismatchError(

@@ -151,21 +151,8 @@ class Form:
         tags = [tag for tag in self.fields.get("tags", "").split(",") if tag]
         return {
             "description": self.fields.get("description"), "tags": checked_tags(tags),
-            "metadata": self._metadata(), "content_type": self.content_type,
+            "metadata": metadata_of(self.fields.get("metadata")), "content_type": self.content_type,
         }  # fmt: skip
-
-    def _metadata(self) -> Any:
-        text = self.fields.get("metadata")
-        if not text:
-            return None
-        try:
-            # Spaces after colons, as 0.6 writes them, would make its marked texts plain ones.
-            found = codec.decode(json.dumps(json.loads(text), separators=(",", ":")))
-        except (ValueError, RecursionError) as error:
-            raise UnfitError(f"The metadata are no JSON: {str(error)[:200]}") from error
-        if not isinstance(found, dict):
-            raise UnfitError("The metadata are no JSON object")
-        return found
 
     # --- what the parser calls ------------------------------------------------------------------
 
@@ -219,3 +206,21 @@ class Form:
 
     def _finish(self) -> None:
         self._ended = True
+
+
+def metadata_of(text: str | None) -> dict[str, Any] | None:
+    """Return the metadata of a file, which are sent as a text.
+
+    Raises:
+        UnfitError: it is no JSON object.
+    """
+    if not text:
+        return None
+    try:
+        # Spaces after colons, as 0.6 writes them, would make its marked texts plain ones.
+        found = codec.decode(json.dumps(json.loads(text), separators=(",", ":")))
+    except (ValueError, RecursionError) as error:
+        raise UnfitError(f"The metadata are no JSON: {str(error)[:200]}") from error
+    if not isinstance(found, dict):
+        raise UnfitError("The metadata are no JSON object")
+    return found
