@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tests.delivery.loopback import Fault, Loopback, _Handler
 
 _RESET = Fault("reset")
-_BUNDLES = "ml-dash-bundle"
+_BUNDLES = {"ml-dash-bundle", "ml-dash-file-bundle"}
 _TORN_AFTER_BYTES = 20
 
 
@@ -28,7 +28,8 @@ class Proxy(Loopback):
     Attributes:
         is_old: Whether the server behind knows no idempotency keys, and says nothing of what it
             can do, as one of 0.6.
-        bundles: Whether it says that it takes records of several streams in one request.
+        bundles: Whether it says that it takes records of several streams, and several files, in
+            one request.
         tls: What new connections are encrypted with; None for not at all.
     """
 
@@ -160,7 +161,7 @@ class _Passing(_Handler):
             connection.close()
         skipped = {"content-length", "transfer-encoding", "connection", "server", "date"}
         if self.server.is_old or not self.server.bundles:
-            skipped.add(_BUNDLES)
+            skipped |= _BUNDLES
         headers = {k.lower(): v for k, v in answer.getheaders() if k.lower() not in skipped}
         return answer.status, found, headers
 

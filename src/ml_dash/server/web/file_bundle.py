@@ -111,7 +111,7 @@ def store_files(
     if news:
         who.parts.blobs.store_all({each.blob.sha256: each.content for each in news.values()})
         with writing(who, experiment_id) as (connection, row):
-            replies |= _stored(who, connection, row, news, name)
+            replies |= _stored(who, connection, row, news)
     told = b",".join(replies[number] for number in range(len(parts)))
     return Response(b'{"parts":[' + told + b"]}", media_type="application/json")
 
@@ -200,25 +200,8 @@ def _digests(row: Any, ready: Mapping[int, Ready]) -> dict[int, str]:
     return {number: keys.named(path, key).digest for number, key in named if key is not None}
 
 
-def _stored(
-    who: Asked, connection: Connection, row: Any, news: Mapping[int, Ready], name: str
-) -> Replies:
+def _stored(who: Asked, connection: Connection, row: Any, news: Mapping[int, Ready]) -> Replies:
     """Refer to files whose bytes are stored; return their answers."""
-    try:
-        with connection.begin_nested():
-            return _all_stored(who, connection, row, news)
-    except errors.FORESEEN as error:
-        told = refusal(error, name)
-        if len(news) == 1:
-            return dict.fromkeys(news, told)
-    # One of them cannot be: each by itself.
-    replies: Replies = {}
-    for number, each in news.items():
-        replies |= _stored(who, connection, row, {number: each}, name)
-    return replies
-
-
-def _all_stored(who: Asked, connection: Connection, row: Any, news: Mapping[int, Ready]) -> Replies:
     named = _digests(row, news)
     taken = many_keys.take_all(connection, set(named.values()), row.id)
     replies = {n: taken[key].encode() for n, key in named.items() if key in taken}
