@@ -96,6 +96,10 @@ ALLOWED = {
         "nothing",
         "_status_text: ValueError": "a status without a name is told as its number",
     },
+    "_remote/resuming.py": {
+        "_look: NetworkError": "where nobody answers, the next request meets the same, and tells",
+        "_said: ValueError": "a refusal that is no JSON says nothing more than its status",
+    },
     "_remote/transport.py": {
         "_read_some: (httpx.TransportError, httpx.DecodingError)": "the text of the error that is "
         "raised says that its rest is missing",

@@ -31,6 +31,11 @@ def is_small(record: Record) -> bool:
     return size_bytes <= SMALL_MAX_BYTES
 
 
+def key_of(record: Record) -> str:
+    """Return the key under which a file is sent, in each process the same."""
+    return f"file-{record['id']}-{(record.get('checksum') or '')[:16]}"
+
+
 class SmallFiles:
     """Sends small files, many in one request.
 
@@ -84,7 +89,7 @@ class SmallFiles:
                 content = source.read(SMALL_MAX_BYTES + 1)
             file = SmallFile(
                 path, content, record["path"].strip("/"), record["filename"], record["checksum"],
-                f"file-{record['id']}-{record['checksum'][:16]}",
+                key_of(record),
                 record.get("contentType") or "application/octet-stream",
                 record.get("description"), record.get("tags") or (), record.get("metadata"),
             )  # fmt: skip

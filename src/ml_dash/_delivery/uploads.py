@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.sinks import RunId, Server, events
-from ml_dash._delivery.small_files import SmallFiles, is_small
+from ml_dash._delivery.small_files import SmallFiles, is_small, key_of
 from ml_dash._delivery.status import Conflicts, retried_conflict
 from ml_dash._delivery.uploaded import Uploaded
 from ml_dash._delivery.verdicts import Reject, Verdict, attempt
@@ -112,9 +112,9 @@ class FileSink:
         if self._is_gone(record["id"]):
             return  # replaced or deleted since: a later event says so
         try:
-            answer = self._server.upload_file(
-                self._run_id(), str(self._files.index.path_of(record)), record["path"],
-                record["filename"], record.get("description"), record.get("tags"),
+            answer = self._server.upload_once(
+                key_of(record), self._run_id(), str(self._files.index.path_of(record)),
+                record["path"], record["filename"], record.get("description"), record.get("tags"),
                 record.get("metadata"), record.get("checksum") or "",
                 record.get("contentType") or "", record.get("sizeBytes") or 0,
                 self._project_id() or None,

@@ -10,7 +10,8 @@ from typing import Any, Final
 from ml_dash._record import codec
 from ml_dash._remote import replies
 from ml_dash._remote.calls import comma_list, encoded, given
-from ml_dash._remote.files import FileCalls, agrees, mismatch, stored_record
+from ml_dash._remote.files import FileCalls
+from ml_dash._remote.stored import agrees, mismatch, stored_record
 from ml_dash._remote.transport import route
 from ml_dash.exceptions import MLDashError
 
@@ -71,6 +72,18 @@ class SmallFileCalls(FileCalls):
     def files_max(self) -> int:
         """How many small files the server takes in one request; 0 when it takes none."""
         return self._transport.files_max
+
+    def upload_once(self, key: str, *file: Any) -> dict[str, Any]:
+        """Send a file as :meth:`upload_file`, known by a key when it comes again.
+
+        Args:
+            key: The key.
+            *file: The arguments of :meth:`upload_file`.
+
+        Raises:
+            MLDashError: as there.
+        """
+        return self._upload_once(key, *file)
 
     def upload_small_files(
         self, experiment_id: str, files: Sequence[SmallFile]

@@ -88,6 +88,7 @@ class Transport:
             by sending the key back.
         bundle_max: How many appends the server takes in one request; 0 until it has said so.
         files_max: How many small files the server takes in one request; 0 until it has said so.
+        resumes_uploads: Whether the server has said that it takes large files in pieces.
         takes_times: Whether the server has said that it takes the times of points.
 
     Raises:
@@ -107,6 +108,7 @@ class Transport:
         self.honours_keys = False
         self.bundle_max = 0
         self.files_max = 0
+        self.resumes_uploads = False
         self.takes_times = False
         self._left_behind: list[_Session] = []
         reset_in_child(self)
@@ -191,6 +193,7 @@ class Transport:
         self._takes_gzip = "gzip" in (word.strip().split(";")[0] for word in offered.split(","))
         self.bundle_max = _number(response.headers.get("ml-dash-bundle", ""))
         self.files_max = _number(response.headers.get("ml-dash-file-bundle", ""))
+        self.resumes_uploads = response.headers.get("ml-dash-upload-resume") == "1"
         self.takes_times = response.headers.get("ml-dash-point-times") == "1"
         if idempotency_key is not None:
             self.honours_keys = response.headers.get("idempotency-key") == idempotency_key

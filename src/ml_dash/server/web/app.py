@@ -41,13 +41,14 @@ from ml_dash.server.web import (
     login,
     openapi,
     reading,
+    resuming,
     tree,
 )
 from ml_dash.server.web.compression import Compressed
 from ml_dash.server.web.observed import Observed, request_id
 
 _log = logging.getLogger("ml_dash.server")
-_PARTS = (tree, ingest, bundle, file_bundle, reading, graphql_route, login, health)
+_PARTS = (tree, ingest, bundle, file_bundle, resuming, reading, graphql_route, login, health)
 _BY_STATUS: dict[int, type[RefusedError]] = {404: MissingError, 405: MethodError}
 
 

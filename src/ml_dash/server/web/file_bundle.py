@@ -28,13 +28,13 @@ from ml_dash.server import errors
 from ml_dash.server.auth import access
 from ml_dash.server.blobs import Blob
 from ml_dash.server.errors import TooLargeError, UnfitError
-from ml_dash.server.names import checked_name, checked_tags
+from ml_dash.server.names import checked_name
 from ml_dash.server.records import files, folders, keys, many_keys
 from ml_dash.server.web.asking import LONGEST_KEY, Asked, Asker, writing
-from ml_dash.server.web.bodies import Body, Name, Text, body_of_kind, decoded, fitted
+from ml_dash.server.web.bodies import Text, body_of_kind, decoded, fitted
 from ml_dash.server.web.bundle import BUNDLE_ANSWER, refusal
 from ml_dash.server.web.observed import FILES_MAX, request_id
-from ml_dash.server.web.uploads import metadata_of
+from ml_dash.server.web.uploads import FileFacts
 
 KIND: Final = "application/vnd.ml-dash.files"
 MOST_BYTES: Final = 4 << 20
@@ -51,17 +51,11 @@ _BODY: Final = {
 router = APIRouter(prefix="/api/experiments/{experiment_id}", tags=["tree"])
 
 
-class FileHead(Body):
+class FileHead(FileFacts):
     """What a file is."""
 
     path: Text = ""
-    name: Name
-    checksum: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
     key: str | None = Field(default=None, min_length=1, max_length=LONGEST_KEY)
-    content_type: Text = Field("", alias="contentType")
-    description: Text | None = None
-    tags: list[Text] = Field(default_factory=list)
-    metadata: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +163,7 @@ def _checked(who: Asked, sent: dict[str, Any], content: bytes) -> Ready:
                             context={"most": DEEPEST})  # fmt: skip
     for step in folder:
         checked_name(step, "folder")
-    checked_name(head.name, "file", slashes=True)
+    facts = head.facts()
     found = sha256(content).hexdigest()
     if found != head.checksum.lower():
         raise ChecksumMismatchError(
@@ -177,10 +171,6 @@ def _checked(who: Asked, sent: dict[str, Any], content: bytes) -> Ready:
             kept="the sender's file; nothing was stored here", hint="send the file again",
             context={"sha256": found, "size_bytes": len(content)},
         )  # fmt: skip
-    facts = {
-        "content_type": head.content_type, "description": head.description,
-        "tags": checked_tags(head.tags), "metadata": metadata_of(head.metadata),
-    }  # fmt: skip
     return Ready(head, folder, content, Blob(found, len(content)), facts)
 
 

@@ -31,6 +31,7 @@ OFFERED = (
     (b"ml-dash-bundle", str(BUNDLE_MAX).encode()),
     (b"ml-dash-file-bundle", str(FILES_MAX).encode()),
     (b"ml-dash-point-times", b"1"),
+    (b"ml-dash-upload-resume", b"1"),
 )
 """What every answer tells clients that the server can do."""
 
