@@ -89,20 +89,20 @@ class _Upload:
         self._opened = opened
         self._offset = 0
         self._lost = 0  # how often the server had less than it had said
+        self._is_pieced = True  # whether not all was sent from its beginning without a break
 
     def run(self) -> httpx.Response:
         """Ask for the end, which says where the server is; send what lacks, and ask again."""
-        resumed = True  # until it was sent from its beginning
         while True:
             try:
                 return self._finish()
             except RemoteRejectedError as error:
                 # What an earlier process has sent may be of another file, or be damaged.
-                again = _code(error) == "checksum-mismatch" and resumed
+                again = _code(error) == "checksum-mismatch" and self._is_pieced
                 if not again and _code(error) != "wrong-offset":
                     raise
                 self._go_to(0 if again else _offset_in(error))
-            resumed = self._offset > 0
+            self._is_pieced = self._offset > 0
             self._send()
 
     def _finish(self) -> httpx.Response:
@@ -142,6 +142,7 @@ class _Upload:
             while self._offset < self._file.size_bytes:
                 self._offset = self._piece()
         except NetworkError:
+            self._is_pieced = True
             self._look()
             raise
 
