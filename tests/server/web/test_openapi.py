@@ -36,6 +36,7 @@ CHECKS = [
 ]  # fmt: skip
 EXAMPLES = 12
 # What a bundle holds is told in words.
+UPLOAD = "/api/experiments/{experiment_id}/uploads/{upload}"  # nor that an upload is not whole
 BUNDLES = ("/api/experiments/{experiment_id}/bundle", "/api/experiments/{experiment_id}/files")
 # A file has no status, and a run has one.
 CHANGE = "/api/nodes/{node_id}"
@@ -63,7 +64,8 @@ def things(live: Live) -> dict[str, str]:
     alice.post(f"{path}/tracks/t/append_batch", json=body).raise_for_status()
     file = send_file(alice, run, b"abc").json()["node"]
     return {"experiment_id": run["experiment"]["id"], "project_id": run["project"]["id"],
-            "node_id": file["id"], "namespace": "alice", "name": "m", "topic": "t"}  # fmt: skip
+            "node_id": file["id"], "namespace": "alice", "name": "m", "topic": "t",
+            "upload": "0f" * 32}  # fmt: skip
 
 
 def cases(operation: Any, things: dict[str, str]) -> st.SearchStrategy[Any]:
@@ -82,7 +84,7 @@ def beyond_words(case: Any, path: str) -> list[Any]:
     # Which checksum and which metadata of a form are right; that there is a time for each point.
     timed = isinstance(case.body, dict) and case.body.get("times") is not None
     is_form = case.media_type == "multipart/form-data"
-    free = is_form or timed or path in (*BUNDLES, CHANGE, *MAY_BE_OVER)
+    free = is_form or timed or path in (*BUNDLES, UPLOAD, CHANGE, *MAY_BE_OVER)
     # That a batch is taken though a part of it is refused.
     partial = str((case.headers or {}).get("ML-Dash-Partial", "")).lower() not in ("", "false", "0")
     found = [openapi.positive_data_acceptance] if free else []

@@ -1,4 +1,4 @@
-"""Large files in pieces: nothing refers to them before they are whole, and nobody else sees them."""
+"""Large files in pieces: nothing refers to them before they are whole, nobody else sees them."""
 
 from __future__ import annotations
 
@@ -190,7 +190,8 @@ def test_hostile_uploads(small: Live) -> None:
     upload = Upload(client, run)
     upload.piece(b"y" * 100, 0, 200)
     with small.nothing_stored():
-        for name in ("x", "..%2F..%2Fx", "A" * 64, "0" * 31, "0" * 65, "%00" * 40, "0" * 32 + "%0A"):
+        names = ("x", "..%2F..%2Fx", "A" * 64, "0" * 31, "0" * 65, "%00" * 40, "0" * 32 + "%0A")
+        for name in names:
             odd = Upload(client, run, name)
             assert client.head(odd.path).status_code in (404, 422)
             assert refused(odd.piece(b"x", 0, 10)) in (404, 422)

@@ -41,7 +41,7 @@ _ANSWER: Final = {
 }  # fmt: skip
 
 router = APIRouter(prefix="/api/experiments/{experiment_id}/uploads", tags=["tree"])
-Name = Annotated[str, Path(alias="name", pattern=r"^[0-9a-f]{32,64}$")]
+Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32,64}$")]
 Offset = Annotated[int, Header(alias="Upload-Offset", ge=0, le=_MOST)]
 Length = Annotated[int, Header(alias="Upload-Length", ge=1, le=_MOST)]
 
@@ -53,20 +53,20 @@ class Whole(FileFacts):
     size: int = Field(ge=1, le=_MOST)
 
 
-@router.head("/{name}", response_class=Response)
-def look(who: Asker, experiment_id: str, name: Name) -> Response:
+@router.head("/{upload}", response_class=Response)
+def look(who: Asker, experiment_id: str, upload: Name) -> Response:
     """Return how much of an upload has arrived, in the header Upload-Offset."""
-    offset = who.parts.partials.size(who.caller.user_id, _full_name(who, experiment_id, name))
+    offset = who.parts.partials.size(who.caller.user_id, _full_name(who, experiment_id, upload))
     return Response(headers={OFFSET_HEADER: str(offset), "cache-control": "no-store"})
 
 
 @router.patch(
-    "/{name}",
+    "/{upload}",
     openapi_extra={"requestBody": _BODY},
     responses={200: {"content": {"application/json": {"schema": _ANSWER}}}},
 )
 async def append(
-    request: Request, who: Asker, experiment_id: str, name: Name, offset: Offset, length: Length
+    request: Request, who: Asker, experiment_id: str, upload: Name, offset: Offset, length: Length
 ) -> dict[str, int]:
     """Take in a piece of a file of Upload-Length bytes, from Upload-Offset on.
 
@@ -81,7 +81,7 @@ async def append(
             f"The file is larger than {most_bytes} bytes; nothing of it was stored",
             context={"most_bytes": most_bytes},
         )
-    full = await run_in_threadpool(_full_name, who, experiment_id, name)
+    full = await run_in_threadpool(_full_name, who, experiment_id, upload)
     writing = who.parts.partials.writing(who.caller.user_id, full, offset)
     piece = await run_in_threadpool(writing.__enter__)
     try:
@@ -107,9 +107,9 @@ async def _receive(request: Request, piece: Piece, length: int) -> None:
             await run_in_threadpool(piece.write, held)
 
 
-@router.post("/{name}", openapi_extra=describes(Whole))
+@router.post("/{upload}", openapi_extra=describes(Whole))
 def finish(
-    who: Asker, experiment_id: str, name: Name, key: Key, raw: Annotated[bytes, Depends(raw_body)]
+    who: Asker, experiment_id: str, upload: Name, key: Key, raw: Annotated[bytes, Depends(raw_body)]
 ) -> Response:  # fmt: skip
     """Make a file of an upload that is whole, in the place of the one of its name.
 
@@ -117,7 +117,7 @@ def finish(
     """
     sent = parse(Whole, raw)
     facts = sent.facts()
-    full = _full_name(who, experiment_id, name)
+    full = _full_name(who, experiment_id, upload)
     digest = keys.named(who.path, key or "").digest
     with who.parts.database.read() as connection:
         row = access.experiment(connection, who.caller, experiment_id, access.WRITER)
@@ -138,8 +138,8 @@ def finish(
     return apply_once(who, experiment_id, key, work)
 
 
-def _full_name(who: Asked, experiment_id: str, name: str) -> str:
+def _full_name(who: Asked, experiment_id: str, upload: str) -> str:
     """Return the name of an upload, which is one of an experiment that the caller may write to."""
     with who.parts.database.read() as connection:
         row = access.experiment(connection, who.caller, experiment_id, access.WRITER)
-    return f"{row.id}/{name}"
+    return f"{row.id}/{upload}"
