@@ -38,11 +38,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import delivery_large
 from between import between
+from delivery_large import OLD
 
 from server import free_port, serving
 
 PROBE = Path(__file__).with_name("probe_delivery.py")
-OLD = "0.6.27"
 STORE_TOKEN = "from ml_dash import auth; auth.get_token_storage().store('ml-dash-token', 'any')"
 AWAY_S = 0.01  # half of a round trip of 20 ms
 PARTS = ("call", "rate", "wire", "files", "backlog")

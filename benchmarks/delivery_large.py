@@ -9,8 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
+OLD = "0.6.27"
+COUNT = """query($namespaceSlug: String, $projectSlug: String!, $experimentName: String!) {
+  experiment(
+    namespaceSlug: $namespaceSlug, projectSlug: $projectSlug, experimentName: $experimentName
+  ) { filesPaginated(limit: 1, offset: 0) { totalCount } }
+}"""
 PROBE = Path(__file__).with_name("probe_files.py")
 WAITING = """
 import resource, sys
@@ -36,10 +43,20 @@ def files(every: dict[str, Any], options: Any) -> Any:
         small = _stored(tracker, count, 0)
         large = _stored(tracker, 0, mib << 20)
         rows[name] = {
-            "small files": count, "small files per s": count / small["took_s"], "small": small,
+            "small files": count, "small files per s": count / small["took_s"],
+            "client_cpu_ms_per_file": small["cpu_s"] / count * 1e3,
+            "server_cpu_ms_per_file": small["server_cpu_s"] / count * 1e3, "small": small,
             "large file in MiB": mib, "MiB per s": mib / large["took_s"], "large": large,
         }  # fmt: skip
+    old = rows.get(f"ml-dash {OLD}", {})
+    for each in rows.values():
+        each["small_over_old"] = _over(each, old, "small files per s")
+        each["large_over_old"] = _over(each, old, "MiB per s")
     return rows
+
+
+def _over(row: dict[str, Any], old: dict[str, Any], name: str) -> float | None:
+    return row[name] / old[name] if old else None
 
 
 def _stored(tracker: Any, count: int, large_bytes: int) -> dict[str, Any]:
@@ -55,9 +72,22 @@ def _stored(tracker: Any, count: int, large_bytes: int) -> dict[str, Any]:
     if done.returncode:
         raise SystemExit(f"{tracker.name} failed:\n{done.stderr[-3000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    arrived = _count(tracker.port, prefix)
+    if arrived != (count or 1):
+        raise SystemExit(f"{tracker.name}: {arrived} of {count or 1} files arrived")
     found["server_cpu_s"] = tracker.server_cpu_s() - before
     found["server_mib"] = tracker.server.memory_info().rss / 2**20
     return found
+
+
+def _count(port: int, prefix: str) -> int:
+    """Return how many files the server has of a run."""
+    namespace, project, name = prefix.split("/")
+    names = {"namespaceSlug": namespace, "projectSlug": project, "experimentName": name}
+    body = {"query": COUNT, "variables": names}
+    url = f"http://127.0.0.1:{port}/graphql"
+    reply = httpx.post(url, json=body, timeout=600, trust_env=False).raise_for_status().json()
+    return int(reply["data"]["experiment"]["filesPaginated"]["totalCount"])
 
 
 def backlog(every: dict[str, Any], options: Any) -> Any:
