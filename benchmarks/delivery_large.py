@@ -38,8 +38,8 @@ def files(every: dict[str, Any], options: Any) -> Any:
         if tracker.kind != "ml_dash":
             continue
         mib = options.large_mib
-        # 0.6 opens and closes what it sends one by one; a tenth of the files shows its pace.
-        count = options.files if tracker.runs else max(1, options.files // 10)
+        # 0.6 opens and closes what it sends one by one; some of the files show its pace.
+        count = options.files if tracker.runs else max(1, min(options.files // 10, 1000))
         small = _stored(tracker, count, 0)
         large = _stored(tracker, 0, mib << 20)
         rows[name] = {

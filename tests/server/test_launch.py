@@ -22,6 +22,9 @@ NEXT_STARTS = "New token"
 NOTHING_STORED = (
     "0 files, 0 bytes: 0 missing, 0 wrong, 0 to be collected; 0 problems in the database\n"
 )
+NOT_FINISHED = (
+    "1 uploads not finished, 5 bytes; each is removed a day after its last piece came\n"
+)
 
 
 def client_of(server: Program, token: str | None) -> httpx.Client:
@@ -38,13 +41,15 @@ def test_the_first_start_shows_a_token_that_works_and_later_ones_none(tmp_path: 
         with client_of(server, token) as admin:
             assert admin.get("/api/me").json()["admin"] is True
             run_path = experiment_of(admin, "lab/vision/run-1")
+            piece = {"upload-offset": "0", "upload-length": "9"}
+            admin.patch(f"{run_path}/uploads/{'0' * 64}", content=b"piece", headers=piece)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 0
     assert "The server has ended" in (tmp_path / "data.log").read_text()
     with program(data, last_line=NEXT_STARTS) as server:
         assert token not in server.told
         found = run("check", "--data", str(data))
-        assert (found.returncode, found.stdout) == (0, NOTHING_STORED)
+        assert (found.returncode, found.stdout) == (0, NOTHING_STORED + NOT_FINISHED)
         words = ("--data", str(data), "token")
         made = run(*words, "create", "laptop", "--user", "bob", "--role", "reader", "--days", "3")
         bob = made.stdout.strip()

@@ -61,8 +61,9 @@ class FileSink:
 
     def _raise_refusal(self, event: Record) -> None:
         """Raise what the server has said of a file already: it is alone now, and is set aside."""
-        refusal = self._refused.pop((event.get("record") or {}).get("id", ""), None)
-        if refusal is not None:
+        file_id = (event.get("record") or {}).get("id", "")
+        refusal = self._refused.pop(file_id, None)
+        if refusal is not None and not self._is_gone(file_id):
             raise refusal
 
     def _new(self, happened: list[Record]) -> list[Record]:
@@ -107,10 +108,10 @@ class FileSink:
             self._server.update_file(self._run_id(), node, **facts)
 
     def _upload(self, record: Record) -> None:
-        if record["id"] in self._refused:
-            raise self._refused[record["id"]]
         if self._is_gone(record["id"]):
             return  # replaced or deleted since: a later event says so
+        if record["id"] in self._refused:
+            raise self._refused[record["id"]]
         try:
             answer = self._server.upload_once(
                 key_of(record), self._run_id(), str(self._files.index.path_of(record)),

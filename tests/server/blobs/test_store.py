@@ -18,7 +18,8 @@ from ml_dash.exceptions import (
     FileUploadError,
     InvalidValueError,
 )
-from ml_dash.server.blobs import Blob, BlobStore, open_store
+from ml_dash.server.blobs import Blob, BlobStore, Partials, open_store
+from ml_dash.server.errors import OffsetError
 
 
 def put(blobs: BlobStore, *blocks: bytes) -> Blob:
@@ -147,3 +148,30 @@ def test_many_bytes_for_which_there_is_no_room(tmp_path: Path) -> None:
     with pytest.raises(FileUploadError, match="could not be stored"):
         blobs.store_all(every)
     assert list(blobs.place.incoming.iterdir()) == []
+
+
+def test_pieces_end_as_one_object(blobs: BlobStore) -> None:
+    """In a folder and in a bucket; nothing is left of them but the object."""
+    partials = Partials(blobs.place)
+    for offset, content in ((0, b"abc"), (2, b"cdef"), (6, b"g")):
+        with partials.writing(7, "run/upload", offset) as piece:
+            piece.write(content)
+    assert partials.size(7, "run/upload") == 7
+    assert partials.unfinished() == [7]
+    digest = hashlib.sha256(b"abcdefg").hexdigest()
+    assert partials.finish(7, "run/upload", Blob(digest, 7)) == Blob(digest, 7)
+    assert b"".join(blobs.read(digest)) == b"abcdefg"
+    assert objects(blobs) == [f"{digest[:2]}/{digest}"]
+    assert partials.size(7, "run/upload") == 0
+
+
+def test_pieces_are_their_owners(blobs: BlobStore) -> None:
+    """Nobody else finds them, under whatever name; a hole is refused."""
+    partials = Partials(blobs.place)
+    with partials.writing(7, "run/upload", 0) as piece:
+        piece.write(b"abc")
+    assert [partials.size(*each) for each in ((8, "run/upload"), (7, "run/other"))] == [0, 0]
+    for owner, offset in ((8, 1), (7, 4)):
+        with pytest.raises(OffsetError), partials.writing(owner, "run/upload", offset):
+            pass
+    assert partials.unfinished() == [3]

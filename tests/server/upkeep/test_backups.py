@@ -54,6 +54,20 @@ def test_a_check_names_what_is_missing(tmp_path: Path) -> None:
         back_up(settings, tmp_path / "backup")
 
 
+def test_a_check_counts_what_is_not_finished(tmp_path: Path) -> None:
+    """It is no problem, and no backup has it."""
+    settings = ServerSettings(data=tmp_path / "data")
+    with running(settings) as live:
+        client = live.as_user("alice")
+        headers = {"upload-offset": "0", "upload-length": "9"}
+        url = f"{experiment_of(client)}/uploads/{'0' * 64}"
+        client.patch(url, content=b"piece", headers=headers).raise_for_status()
+    found = check(settings)
+    assert found.sound
+    assert found.files.unfinished == [5]
+    assert back_up(settings, tmp_path / "backup").files == 0
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     """A backup goes into an empty folder, a new one, or an earlier backup."""
     settings = ServerSettings(data=tmp_path / "data")
