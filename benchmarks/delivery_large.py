@@ -13,6 +13,7 @@ import httpx
 import psutil
 
 OLD = "0.6.27"
+OLD_MAX_MIB = 256
 COUNT = """query($namespaceSlug: String, $projectSlug: String!, $experimentName: String!) {
   experiment(
     namespaceSlug: $namespaceSlug, projectSlug: $projectSlug, experimentName: $experimentName
@@ -37,9 +38,10 @@ def files(every: dict[str, Any], options: Any) -> Any:
     for name, tracker in every.items():
         if tracker.kind != "ml_dash":
             continue
-        mib = options.large_mib
-        # 0.6 opens and closes what it sends one by one; some of the files show its pace.
+        # 0.6 opens and closes what it sends one by one; some of the files show its pace. A large
+        # one it holds in memory, and copies again and again: one of 2 GiB takes many minutes.
         count = options.files if tracker.runs else max(1, min(options.files // 10, 1000))
+        mib = options.large_mib if tracker.runs else min(options.large_mib, OLD_MAX_MIB)
         small = _stored(tracker, count, 0)
         large = _stored(tracker, 0, mib << 20)
         rows[name] = {

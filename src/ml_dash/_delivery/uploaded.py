@@ -100,7 +100,7 @@ class Uploaded:
             self._told[file_id] = at
         if len(self._told) > _TOLD_MAX:
             for each in list(islice(self._told, _TOLD_MAX // 2)):
-                del self._told[each]
+                self._told.pop(each, None)  # another thread may be at it, too
 
     def close(self) -> None:
         """Give the descriptor back."""

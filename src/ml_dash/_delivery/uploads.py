@@ -1,4 +1,4 @@
-"""A run's files on their way to the server: bytes first, streamed and verified, then the record."""
+"""A run's files on their way to the server: new ones many at a time, then what else happened."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FileSink:
         self._refused: dict[str, MLDashError] = {}
 
     def send(self, batch: Batch) -> Verdict:
-        """Send what happened to one file; sent twice it does what it does when sent once."""
+        """Send what happened to files; sent twice it does what it does when sent once."""
         verdict = attempt(lambda: self._tell_all(events(batch.lines)))
         return self._conflicts.judged(batch.key, verdict)
 
