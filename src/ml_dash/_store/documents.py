@@ -90,7 +90,14 @@ class Document:
             OSError: the old one is still there.
             SerializationError: a value has no JSON form; the old document is still there.
         """
-        data = codec.encode_document(document)
+        self.write_encoded(codec.encode_document(document))
+
+    def write_encoded(self, data: bytes) -> None:
+        """Replace the document with one that is encoded.
+
+        Raises:
+            OSError: the old one is still there.
+        """
         try:
             fsio.write_atomic(self.path, data, durable=self._durable)
         except OSError as error:

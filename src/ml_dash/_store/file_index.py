@@ -11,6 +11,7 @@ from typing import Any
 
 from ml_dash._base import fsio
 from ml_dash._base.facts import about
+from ml_dash._record import codec
 from ml_dash._store import file_scan, places
 from ml_dash._store.documents import Document
 from ml_dash._store.journal import Add, Event, Journal
@@ -169,7 +170,8 @@ class FileIndex:
         if due and (not self._dirty or began < self._next_at):
             return
         try:
-            self._document.write({"files": list(self.records.values())})
+            records = self.records.values()
+            self._document.write_encoded(codec.encode_list_document("files", records))
             self._dirty = False
         except OSError:
             _log.warning(

@@ -141,6 +141,15 @@ def test_a_document_looks_like_that_of_json(value: Any) -> None:
         assert document.decode() == json.dumps(json.loads(document), indent=2)
 
 
+@settings(max_examples=200)
+@given(st.lists(values, max_size=4))
+def test_a_document_of_a_list_is_the_same_piece_by_piece(some: list[Any]) -> None:
+    """Byte for byte, though no more than one value of it is encoded at a time."""
+    if all(plain_or_none(value) is not None for value in some):
+        whole = codec.encode_document({"files": some})
+        assert codec.encode_list_document("files", some) == whole
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
