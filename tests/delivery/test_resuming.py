@@ -271,6 +271,22 @@ def test_a_file_that_shrinks_while_it_is_sent(
         assert list(client.list_files_or_raise(run)) == []
 
 
+def test_a_file_that_is_too_large_is_refused_at_once(tmp_path: Path, source: Path) -> None:
+    """Before more than a piece of it was sent."""
+    (tmp_path / "server").mkdir()
+    limits = {"ML_DASH_SERVER_FILE_MAX_BYTES": str(SIZE - 1)}
+    server = RunningServer(tmp_path / "server", settings=limits)
+    server.start()
+    try:
+        with cutting(server.port) as way, RemoteClient(way.url, "alice") as client:
+            run = client.create_or_update_experiment("large", "run")["experiment"]["id"]
+            with pytest.raises(RemoteRejectedError, match="larger than"):
+                client.upload_file(run, str(source), "", "c.bin", None, None, None, "", "", 0)
+            assert way.sent_bytes < PIECE_BYTES + BESIDES
+    finally:
+        server.kill()
+
+
 def test_a_file_of_another_checksum_is_refused(
     real: RunningServer, way: Cutting, source: Path
 ) -> None:

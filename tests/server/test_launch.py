@@ -22,9 +22,7 @@ NEXT_STARTS = "New token"
 NOTHING_STORED = (
     "0 files, 0 bytes: 0 missing, 0 wrong, 0 to be collected; 0 problems in the database\n"
 )
-NOT_FINISHED = (
-    "1 uploads not finished, 5 bytes; each is removed a day after its last piece came\n"
-)
+NOT_FINISHED = "1 uploads not finished, 5 bytes; each is removed a day after its last piece came\n"
 
 
 def client_of(server: Program, token: str | None) -> httpx.Client:

@@ -133,6 +133,8 @@ class _Upload:
                     error, extra=about("uploading", error, offset_bytes=self._offset),
                 )  # fmt: skip
             except (RemoteNotFoundError, RemoteRejectedError) as error:
+                if "most_bytes" in _details(error):
+                    raise  # too large in whatever way
                 if _code(error) != "wrong-offset":
                     raise NotInPiecesError(str(error)) from error
                 self._go_to(_offset_in(error))
@@ -213,8 +215,12 @@ def _code(error: Exception) -> Any:
     return _said(error).get("error")
 
 
+def _details(error: Exception) -> dict[str, Any]:
+    return replies.part(_said(error), "details")
+
+
 def _offset_in(error: Exception) -> int:
-    offset = replies.part(_said(error), "details").get("offset")
+    offset = _details(error).get("offset")
     if not isinstance(offset, int) or offset < 0:
         raise NotInPiecesError(str(error)) from error
     return offset
