@@ -161,8 +161,16 @@ def test_pieces_end_as_one_object(blobs: BlobStore) -> None:
     digest = hashlib.sha256(b"abcdefg").hexdigest()
     assert partials.finish(7, "run/upload", Blob(digest, 7)) == Blob(digest, 7)
     assert b"".join(blobs.read(digest)) == b"abcdefg"
-    assert objects(blobs) == [f"{digest[:2]}/{digest}"]
     assert partials.size(7, "run/upload") == 0
+    # As after a crash before anything refers to it: its sender needs not send it again.
+    assert partials.finish(7, "run/upload", Blob(digest, 7)) == Blob(digest, 7)
+    for owner, wanted in ((8, Blob(digest, 7)), (7, Blob(digest, 8)), (7, Blob("0" * 64, 7))):
+        with pytest.raises(OffsetError):
+            partials.finish(owner, "run/upload", wanted)
+    partials.settle(7, "run/upload", Blob(digest, 7))
+    assert objects(blobs) == [f"{digest[:2]}/{digest}"]
+    with pytest.raises(OffsetError):
+        partials.finish(7, "run/upload", Blob(digest, 7))
 
 
 def test_pieces_are_their_owners(blobs: BlobStore) -> None:

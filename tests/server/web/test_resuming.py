@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ml_dash.server.blobs import Partials
+from ml_dash.server.blobs import Blob, Partials
 from ml_dash.server.blobs.care import collect
 from ml_dash.server.blobs.partial import MOST_AT_ONCE
 from ml_dash.server.parts import Parts
@@ -270,6 +270,28 @@ def test_who_still_writes_cannot_spoil_what_is_stored(live: Live, alice: httpx.C
         assert downloaded(alice, reply) == CONTENT
     finally:
         parts.close()
+
+
+def test_an_end_that_the_database_refused_needs_no_bytes_again(
+    live: Live, alice: httpx.Client
+) -> None:
+    """A server that dies between storing and referring asks for nothing a second time."""
+    run = experiment_of(alice)
+    upload = Upload(alice, run)
+    upload.piece(CONTENT, 0)
+    parts = Parts.open(live.settings)
+    try:
+        found = parts.blobs.place.incoming.glob("partial-*")
+        path = max(found, key=lambda each: each.stat().st_mtime_ns)
+        blob = Blob(hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+        owner, name = int(path.name.split("-")[1]), f"{run.rpartition('/')[2]}/{NAME}"
+        parts.partials.finish(owner, name, blob)
+    finally:
+        parts.close()
+    live.member("alice", "bob", "writer")
+    assert refused(Upload(live.as_user("bob", "writer"), run).finish()) == 409
+    assert downloaded(alice, upload.finish()) == CONTENT
+    assert refused(upload.finish()) == 409
 
 
 def test_what_nobody_goes_on_with_is_swept(live: Live, alice: httpx.Client) -> None:

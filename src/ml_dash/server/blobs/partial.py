@@ -2,6 +2,8 @@
 
     with partials.writing(owner, name, offset) as piece: piece.write(block) ...   # and again
     blob = partials.finish(owner, name, Blob(sha256, size_bytes))
+    with database.write() as connection: ...       # now the reference to it
+    partials.settle(owner, name, blob)
 
 Each is a file beside those that come in one go, and is swept with them when nothing has been
 written to it for long. Its name holds who began it, so that nobody else can reach it. Writers may
@@ -27,6 +29,7 @@ MOST_AT_ONCE = 16
 """How many unfinished files somebody may have."""
 
 _PREFIX = "partial-"
+_WHOLE = "whole-"
 _BLOCK_BYTES = 1 << 20
 
 
@@ -78,6 +81,8 @@ class Partials:
     def finish(self, owner: int, name: str, wanted: Blob) -> Blob:
         """Store a file that is whole; when this returns, it survives a power cut.
 
+        Called again before :meth:`settle`, it finds the file stored.
+
         Args:
             owner: Who began it.
             name: The file.
@@ -89,8 +94,11 @@ class Partials:
             UnavailableError: it is being written, or finished.
             FileUploadError: it could not be stored.
         """
-        path = self._path(owner, name)
+        path, whole = self._path(owner, name), self._whole(owner, name, wanted)
         if not path.exists():
+            with uploading():
+                if whole.exists() and self._is_stored(wanted):
+                    return wanted  # its sender has shown all of its bytes
             raise OffsetError.at(0)
         with uploading(), self._locked(path, LOCK_EX) as opened:
             size = os.fstat(opened).st_size
@@ -106,9 +114,19 @@ class Partials:
                     context={"sha256": found, "size_bytes": size},
                 )
             os.fsync(opened)
+            whole.touch()
             self._place.adopt(path, name_of(found))
             path.unlink(missing_ok=True)  # a bucket has taken a copy
         return wanted
+
+    def settle(self, owner: int, name: str, blob: Blob) -> None:
+        """Forget a file that is stored, and that something refers to now.
+
+        Raises:
+            FileUploadError: the place cannot be used.
+        """
+        with uploading():
+            self._whole(owner, name, blob).unlink(missing_ok=True)
 
     def unfinished(self) -> list[int]:
         """Return how much of each unfinished file has arrived, in bytes.
@@ -120,8 +138,15 @@ class Partials:
         return [each.stat().st_size for each in found if each.name.startswith(_PREFIX)]
 
     def _path(self, owner: int, name: str) -> Path:
-        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-        return self._place.incoming / f"{_PREFIX}{owner}-{digest[:40]}"
+        return self._place.incoming / f"{_PREFIX}{owner}-{_short(name)}"
+
+    def _whole(self, owner: int, name: str, blob: Blob) -> Path:
+        """Return the file whose being there says that somebody has sent all of these bytes."""
+        return self._place.incoming / f"{_WHOLE}{owner}-{_short(name)}-{blob.sha256}"
+
+    def _is_stored(self, blob: Blob) -> bool:
+        found = self._place.look(name_of(blob.sha256))
+        return found is not None and found.size_bytes == blob.size_bytes
 
     def _count(self, owner: int) -> None:
         mine = f"{_PREFIX}{owner}-"
@@ -137,7 +162,10 @@ class Partials:
     def _locked(self, path: Path, lock: int, flags: int = 0) -> Iterator[int]:
         """Open a file that has this path while it is locked."""
         while True:
-            opened = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+            try:
+                opened = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+            except FileNotFoundError as error:
+                raise OffsetError.at(0) from error  # finished, or swept, a moment ago
             try:
                 try:
                     flock(opened, lock | LOCK_NB)
@@ -177,6 +205,10 @@ class Piece:
                 count = os.pwrite(self._opened, left, self.end)
                 self.end += count
                 left = left[count:]
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def _is_at(opened: int, path: Path) -> bool:

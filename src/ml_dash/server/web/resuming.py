@@ -135,7 +135,9 @@ def finish(
         shown = shapes.node(made)
         return {"node": shown, "physicalFile": shown["physicalFile"]}
 
-    return apply_once(who, experiment_id, key, work)
+    reply = apply_once(who, experiment_id, key, work)
+    who.parts.partials.settle(who.caller.user_id, full, blob)
+    return reply
 
 
 def _full_name(who: Asked, experiment_id: str, upload: str) -> str:
