@@ -118,11 +118,16 @@ def test_verify_compares_record_by_record(
     same = ml_dash("verify", ML_DASH_TOKEN=TOKEN)
     assert (same.returncode, same.stderr) == (0, "")
     assert "metrics/train: 3 here, 3 there, same" in same.stdout
-    assert same.stdout.count("same") == 5
+    assert same.stdout.count("same") == 6
     server.run.points["train"][1]["step"] = 7
+    server.run.statuses.append("FAILED")
     other = ml_dash("verify", ML_DASH_TOKEN=TOKEN)
     assert other.returncode == OWED
     assert "metrics/train: 3 here, 3 there, DIFFERENT" in other.stdout
+    assert "status: 'COMPLETED' here, 'FAILED' there" in other.stdout
+    (row,) = json.loads(ml_dash("verify", "--json", ML_DASH_TOKEN=TOKEN).stdout)
+    (run,) = (each for each in row["streams"] if each["stream"] == "run")
+    assert run["differences"] == [{"fact": "status", "here": "COMPLETED", "there": "FAILED"}]
 
 
 def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.target import TargetFolder
-from ml_dash._delivery.verify import verify
+from ml_dash._delivery.verify import Compared, verify
 from ml_dash.cli_commands._call import current, fault, json_option
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
@@ -25,7 +26,9 @@ def command(runs: tuple[Path, ...], as_json: bool) -> int:
     """Compare what was delivered of each RUN with what its server has now.
 
     RUN is a run or a folder of runs; .dash and the spool when there is none. All records are read
-    back. Exits with 3 when a count or a checksum differs, or a run could not be compared.
+    back, and what the server says of the run itself: status, name, path, description, tags, bindrs,
+    metadata. Exits with 3 when a count, a checksum or a fact differs, or a run could not be
+    compared.
     """
     rows = [_compared(run, folder) for run, folder in owing(runs)]
     if as_json:
@@ -44,11 +47,17 @@ def _compared(run: Path, folder: TargetFolder) -> dict[str, Any]:
         with opened(run, folder) as delivery:
             for each in verify(delivery):
                 row["same"] &= each.same
-                row["streams"].append(vars(each))
+                row["streams"].append(asdict(each))
                 if not quiet:
-                    word = "same" if each.same else "DIFFERENT"
-                    click.echo(f"  {each.stream}: {each.here} here, {each.there} there, {word}")
+                    _show(each)
     except (MLDashError, OSError) as error:
         row |= {"same": False, "error": str(error)}
         fault(f"  cannot be compared: {error}")
     return row
+
+
+def _show(compared: Compared) -> None:
+    word = "same" if compared.same else "DIFFERENT"
+    click.echo(f"  {compared.stream}: {compared.here} here, {compared.there} there, {word}")
+    for each in compared.differences:
+        click.echo(f"    {each.fact}: {each.here!r} here, {each.there!r} there")
