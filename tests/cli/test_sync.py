@@ -100,6 +100,36 @@ def test_rejected_records_can_be_seen_and_mended(
     assert ml_dash("rejected", "list").returncode == 0
 
 
+def test_json_of_refused_records(ml_dash: Run, server: Loopback, offline: Path) -> None:
+    """Each command answers with one JSON document, and with the same code as without."""
+    assert json.loads(ml_dash("rejected", "list", "--json").stdout) == []
+    server.refuses = lambda record: record.get("message") in ("line 2", "line 3")
+    ml_dash("sync", ML_DASH_TOKEN=TOKEN)
+    listed = ml_dash("rejected", "list", "--json")
+    assert listed.returncode == OWED
+    rows = json.loads(listed.stdout)
+    place = {"run": str(offline.relative_to(offline.parents[3])), "url": server.url}
+    assert [{**place, "stream": "logs", "number": number}.items() <= row.items()
+            for number, row in zip((2, 3), rows, strict=True)] == [True, True]  # fmt: skip
+    assert (rows[0]["status"], rows[0]["code"]) == (422, "remote-rejected")
+    assert "record" not in rows[0]
+    shown = json.loads(ml_dash("rejected", "show", "--json").stdout)
+    assert [json.loads(row.pop("record"))["message"] for row in shown] == ["line 2", "line 3"]
+    assert shown == rows
+    server.refuses = lambda record: record.get("message") == "line 3"
+    again = ml_dash("rejected", "retry", "--json", ML_DASH_TOKEN=TOKEN)
+    assert again.returncode == OWED
+    assert json.loads(again.stdout) == [{**place, "taken": 1, "refused": 1, "error": None}]
+    failed = ml_dash("rejected", "retry", "--json", ML_DASH_TOKEN="another")
+    assert failed.returncode == OWED
+    assert "401" in json.loads(failed.stdout)[0]["error"]
+    assert "401" in failed.stderr
+    (row,) = json.loads(ml_dash("rejected", "discard", "--json", "--yes").stdout)
+    assert place.items() <= row.items()
+    assert (offline.parents[3] / row["kept"]).is_file()
+    assert json.loads(ml_dash("rejected", "show", "--json").stdout) == []
+
+
 def test_verify_compares_record_by_record(
     ml_dash: Run, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
