@@ -100,6 +100,31 @@ def test_rejected_records_can_be_seen_and_mended(
     assert ml_dash("rejected", "list").returncode == 0
 
 
+def test_status_tells_of_copies_and_moves(
+    ml_dash: Run, server: Loopback, offline: Path, tmp_path: Path
+) -> None:
+    """As delivery sees them, until what was moved is delivered from where it is now."""
+
+    def told(root: str) -> tuple[str, list[str | None]]:
+        (row,) = json.loads(ml_dash("status", root, "--json").stdout)
+        return ml_dash("status", root).stdout, [row["copy_of"], row["moved_from"]]
+
+    assert told(".dash")[1] == [None, None]
+    shutil.copytree(tmp_path / ".dash", tmp_path / "copy")
+    assert told(".dash")[1] == [None, None]
+    text, facts = told("copy")
+    assert facts == [str(offline), None]
+    assert f"a copy of {offline}, from where it is delivered; nothing of it is sent" in text
+    assert "is a copy of" in ml_dash("sync", "copy", ML_DASH_TOKEN=TOKEN).stdout
+    (tmp_path / ".dash").rename(tmp_path / "away")
+    for root in ("copy", "away"):  # which of them is the original cannot be told any more
+        text, facts = told(root)
+        assert facts == [None, str(offline)]
+        assert f"moved here from {offline}; it is delivered from here" in text
+    assert ml_dash("sync", "away", ML_DASH_TOKEN=TOKEN).returncode == 0
+    assert told("away")[1] == [None, None]
+
+
 def test_json_of_refused_records(ml_dash: Run, server: Loopback, offline: Path) -> None:
     """Each command answers with one JSON document, and with the same code as without."""
     assert json.loads(ml_dash("rejected", "list", "--json").stdout) == []
