@@ -276,7 +276,8 @@ class Courier:
             told = about("delivering", run=report.folder, count=report.delivered)
             _log.info("All data delivered to %s (%d records)", self.url, report.delivered,
                       extra=told)  # fmt: skip
-            self._say(f"All data delivered to {self.url} ({report.delivered} records)")
+            let_go = f", {report.discarded} discarded" if report.discarded else ""
+            self._say(f"All data delivered to {self.url} ({report.delivered} records{let_go})")
             return
         line = f"{report}; the rest is kept in {report.folder}"
         if report.pending:

@@ -97,6 +97,10 @@ def test_rejected_records_can_be_seen_and_mended(
     assert ml_dash("rejected", "discard", "--yes").returncode == 0
     (row,) = json.loads(ml_dash("status", "--json").stdout)
     assert (row["delivered"], row["rejected"], row["streams"]["logs"]["discarded"]) == (7, 0, 1)
+    assert row["accepted"] == row["delivered"] + row["discarded"]
+    assert "1 discarded" in ml_dash("status").stdout
+    assert "7 of 8 records" in ml_dash("sync").stdout
+    assert "1 discarded" in ml_dash("sync").stdout
     assert ml_dash("rejected", "list").returncode == 0
 
 

@@ -67,6 +67,7 @@ def _line(done: Synced) -> str:
         text += f" ({report.delivered} of {report.accepted} records at {report.url}"
         text += f", {report.pending} pending" if report.pending else ""
         text += f", {report.rejected} rejected" if report.rejected else ""
+        text += f", {report.discarded} discarded" if report.discarded else ""
         text += ")"
     if report.halted or (report.pending and report.last_error):
         text += f"\n  {report.halted or report.last_error}"
