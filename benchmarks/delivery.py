@@ -57,7 +57,7 @@ OLD = "0.6.27"
 MLFLOW = "mlflow==3.17.2"
 STORE_TOKEN = "from ml_dash import auth; auth.get_token_storage().store('ml-dash-token', 'any')"
 AWAY_S = 0.01  # half of a round trip of 20 ms
-SHARES = {"mlflow-calls": (1000, 2000), "mlflow-async": (20, 100)}
+SHARES = {"mlflow-calls": (1000, 2000), "mlflow-async": (100, 500)}
 """By how much fewer the points of a kind of tracker are, next door and away."""
 SHOWN = ("calls", "points_per_s", "ours_over_it", "p50_us", "cpu_us_per_point")
 PARTS = ("call", "rate", "wire", "files", "backlog")
