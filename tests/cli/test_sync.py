@@ -194,7 +194,7 @@ def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> N
     words = ("doctor", "--dash-url", server.url)
     ill = ml_dash(*words, ML_DASH_TOKEN=TOKEN)
     assert ill.returncode == 1
-    assert "BAD  pending: 8 records of 1 runs" in ill.stdout
+    assert "BAD  pending: 8 records, of 1 of 1 runs" in ill.stdout
     assert "answered alice in" in ill.stdout
     assert ml_dash("sync", ML_DASH_TOKEN=TOKEN).returncode == 0
     well = ml_dash(*words, ML_DASH_TOKEN=TOKEN)
@@ -239,7 +239,7 @@ def test_doctor_finds_copies_and_full_spools(
     done = ml_dash(*words, ML_DASH_TOKEN=TOKEN, **limits)
     assert done.returncode == 1
     assert f"is a copy of {offline}" in done.stdout
-    assert "BAD  spool: 1 runs with" in done.stdout
+    assert "BAD  spool: 1 run with" in done.stdout
     assert "have reached ML_DASH_SPOOL_MAX_BYTES" in done.stdout
 
 

@@ -139,5 +139,5 @@ class DeliveryReport:
         parts += [f"{self.rejected} rejected"] if self.rejected else []
         parts += [f"{self.discarded} discarded"] if self.discarded else []
         parts += [f"{self.maybe_duplicated} maybe duplicated"] if self.maybe_duplicated else []
-        parts += [f"halted: {self.halted}"] if self.halted else []
+        parts += [f"halted: {self.halted.rstrip('.')}"] if self.halted else []
         return "; ".join(parts)

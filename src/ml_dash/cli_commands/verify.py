@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ml_dash._delivery.bulk import opened
+from ml_dash._delivery.prune import is_written
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verify import Compared, verify
 from ml_dash.cli_commands._call import current, fault, json_option
@@ -38,9 +39,11 @@ def command(runs: tuple[Path, ...], as_json: bool) -> int:
 
 def _compared(run: Path, folder: TargetFolder) -> dict[str, Any]:
     """Compare a run with its server, and print each stream as it is done."""
-    row: dict[str, Any] = {"run": str(run), "url": "", "same": True, "streams": [], "error": None}
+    row: dict[str, Any] = {"run": str(run), "url": "", "written": False, "same": True,
+                           "streams": [], "error": None}  # fmt: skip
     quiet = current().as_json
     try:
+        row["written"] = is_written(run)
         row["url"] = folder.target.url
         if not quiet:
             click.echo(f"{run} and {row['url']}")
@@ -49,15 +52,16 @@ def _compared(run: Path, folder: TargetFolder) -> dict[str, Any]:
                 row["same"] &= each.same
                 row["streams"].append(asdict(each))
                 if not quiet:
-                    _show(each)
+                    _show(each, grows=not each.same and is_written(run))
     except (MLDashError, OSError) as error:
         row |= {"same": False, "error": str(error)}
         fault(f"  cannot be compared: {error}")
     return row
 
 
-def _show(compared: Compared) -> None:
+def _show(compared: Compared, *, grows: bool) -> None:
     word = "same" if compared.same else "DIFFERENT"
+    word += "; it is still being written, and may have grown meanwhile" if grows else ""
     click.echo(f"  {compared.stream}: {compared.here} here, {compared.there} there, {word}")
     for each in compared.differences:
         click.echo(f"    {each.fact}: {each.here!r} here, {each.there!r} there")
