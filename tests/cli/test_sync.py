@@ -69,9 +69,11 @@ def test_sync_without_a_token(ml_dash: Run, server: Loopback, offline: Path) -> 
 
 
 def test_sync_where_there_is_nothing(ml_dash: Run) -> None:
-    """A folder without runs owes nothing."""
-    done = ml_dash("sync")
-    assert (done.returncode, done.stdout) == (0, "No run there is to be delivered to a server.\n")
+    """A folder without runs owes nothing, and each command says so."""
+    for command in ("sync", "status", "verify"):
+        done = ml_dash(command)
+        said = (done.returncode, done.stdout)
+        assert said == (0, "No run there is to be delivered to a server.\n")
 
 
 def test_rejected_records_can_be_seen_and_mended(
@@ -194,7 +196,7 @@ def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> N
     words = ("doctor", "--dash-url", server.url)
     ill = ml_dash(*words, ML_DASH_TOKEN=TOKEN)
     assert ill.returncode == 1
-    assert "BAD  pending: 8 records, of 1 of 1 runs" in ill.stdout
+    assert "BAD  pending: 8 records of 1 run, out of 1" in ill.stdout
     assert "answered alice in" in ill.stdout
     assert ml_dash("sync", ML_DASH_TOKEN=TOKEN).returncode == 0
     well = ml_dash(*words, ML_DASH_TOKEN=TOKEN)

@@ -15,7 +15,7 @@ from ml_dash._delivery.prune import is_written
 from ml_dash._delivery.report import DeliveryReport
 from ml_dash.cli_commands._call import json_option
 from ml_dash.cli_commands._codes import DONE, PARTLY
-from ml_dash.cli_commands._runs import owing
+from ml_dash.cli_commands._runs import NOTHING, owing
 from ml_dash.exceptions import MLDashError
 
 
@@ -48,7 +48,7 @@ def command(roots: tuple[Path, ...], as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif not rows and not broken:
-        click.echo("No run there is to be delivered to a server.")
+        click.echo(NOTHING)
     owed = broken or any(row["pending"] or row["rejected"] for row in rows)
     return PARTLY if owed else DONE
 

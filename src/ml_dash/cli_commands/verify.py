@@ -15,7 +15,7 @@ from ml_dash._delivery.verify import Compared, verify
 from ml_dash.cli_commands._call import current, fault, json_option
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
-from ml_dash.cli_commands._runs import owing
+from ml_dash.cli_commands._runs import NOTHING, owing
 from ml_dash.exceptions import MLDashError
 
 
@@ -34,6 +34,8 @@ def command(runs: tuple[Path, ...], as_json: bool) -> int:
     rows = [_compared(run, folder) for run, folder in owing(runs)]
     if as_json:
         put_json(rows)
+    elif not rows:
+        click.echo(NOTHING)
     return DONE if all(row["same"] for row in rows) else PARTLY
 
 
