@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Between:
@@ -45,10 +45,11 @@ class Between:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._behind)
-        await asyncio.gather(
-            self._pass_on(reader, behind_writer, counted=True),
-            self._pass_on(behind_reader, writer, counted=False),
-        )
+        with suppress(asyncio.CancelledError):  # a connection that a tracker never closed
+            await asyncio.gather(
+                self._pass_on(reader, behind_writer, counted=True),
+                self._pass_on(behind_reader, writer, counted=False),
+            )
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
