@@ -26,18 +26,24 @@ class Bounds:
 
 
 def cut(
-    source: Source, cursor: Cursor, bounds: Bounds, run_key: str
+    source: Source, cursor: Cursor, bounds: Bounds, run_key: str, size: int
 ) -> tuple[Cursor, Batch | None]:
     """Return the cursor with the next batch named in it, and the batch; None when there is none.
 
     What lies between the records (blank lines, events of other kinds) is passed over; where that
     is all there is, the cursor is behind it.
 
+    Args:
+        source: The stream.
+        cursor: How far it is dealt with.
+        bounds: How large the batch may be.
+        run_key: First part of its key.
+        size: Up to where the stream is looked at, in bytes.
+
     Raises:
         OSError: the stream cannot be read.
         CorruptDataError: the stream is shorter than what is already delivered.
     """
-    size = source.size()
     if size < cursor.offset:
         raise _shrunk(source, cursor, size)
     if size == cursor.offset:
