@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ml_dash._delivery.cursors import Cursor, InFlight, digest
-from ml_dash._delivery.ports import Batch, Piece, Source
+from ml_dash._delivery.ports import Batch, Bounds, Piece, Source
 from ml_dash.exceptions import CorruptDataError
 
 ALL = 1 << 62
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How large a batch may be.
-
-    Attributes:
-        max_records: At most so many records.
-        max_bytes: At most so many bytes, unless one record alone is larger.
-    """
-
-    max_records: int = 5000
-    max_bytes: int = 1 << 19
 
 
 def cut(

@@ -13,7 +13,6 @@ from typing import TypeVar
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery import batch as batches
 from ml_dash._delivery.backoff import Backoff
-from ml_dash._delivery.batch import Bounds
 from ml_dash._delivery.cursors import Cursor, Cursors
 from ml_dash._delivery.ports import Batch, Sink, Source
 from ml_dash._delivery.rejected import Rejected
@@ -41,7 +40,6 @@ class Lane:
         cursors: Keeps how far the run's streams are delivered.
         rejected: Keeps what the server refused.
         run_key: First part of the idempotency keys; never used by another run.
-        bounds: How large a batch may be.
         backoff: How long to wait after a failure.
         honours_keys: Tells whether the server knows a batch that it has seen before.
         clock: Seconds, rising.
@@ -62,7 +60,6 @@ class Lane:
         rejected: Rejected,
         run_key: str,
         *,
-        bounds: Bounds | None = None,
         backoff: Backoff | None = None,
         honours_keys: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
@@ -72,7 +69,6 @@ class Lane:
         self.cursors = cursors
         self._rejected = rejected
         self._run_key = run_key
-        self._bounds = bounds or Bounds(max_records=sink.max_records)
         self._backoff = backoff or backoffs.USUAL
         self._honours_keys = honours_keys
         self._clock = clock
@@ -149,7 +145,7 @@ class Lane:
     def has_more(self, goal_bytes: int) -> bool:
         """Tell whether it is worth a request to go on now: to a goal, or as a batch is full."""
         offset = self.cursor.offset
-        return offset < goal_bytes or self.seen_bytes - offset >= self._bounds.max_bytes
+        return offset < goal_bytes or self.seen_bytes - offset >= self.sink.bounds.max_bytes
 
     def _guarded(self, work: Callable[[], T]) -> T | Verdict:
         """Do something; return what it means for the stream when its folder fails."""
@@ -182,7 +178,7 @@ class Lane:
         if cursor.in_flight is not None:
             return batches.load(self.source, cursor)
         found, named = batches.cut(
-            self.source, cursor, self._bounds, self._run_key, self.seen_bytes
+            self.source, cursor, self.sink.bounds, self._run_key, self.seen_bytes
         )
         # What was only passed over needs no note on disk: it is passed over again.
         self._cursor = found

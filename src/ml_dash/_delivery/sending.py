@@ -17,7 +17,7 @@ from ml_dash._remote.appends import Append
 from ml_dash.exceptions import MLDashError, NetworkError
 
 BUNDLE_MAX_PARTS = 250
-BUNDLE_MAX_BYTES = 1 << 20
+BUNDLE_MAX_BYTES = 1 << 21
 _FAILED_LANES_MAX = 3
 
 Told = tuple[Lane, Verdict]

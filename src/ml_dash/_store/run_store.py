@@ -18,7 +18,6 @@ from ml_dash._base.settings import Settings
 from ml_dash._store import outage, steps
 from ml_dash._store.files import FileStore
 from ml_dash._store.flusher import Flusher
-from ml_dash._store.growth import Growth
 from ml_dash._store.journal import Journal
 from ml_dash._store.layout import FILES, JOURNAL, METRICS, run_folder
 from ml_dash._store.ledger import Ledger, StreamLedger
@@ -65,8 +64,8 @@ class RunStore:
         self.document = RunDocument(self.folder, self.journal, durable=durable)
         self.params = ParamStore(self.folder, self.journal, durable=durable)
         self.logs = LogStore(self.folder, durable=durable)
-        self.growth = self.logs.stream.growth = Growth()
         self.metrics = MetricStores(self.folder, self.journal, durable=durable)
+        self.growth = self.logs.stream.growth = self.metrics.growth
         self.tracks = TrackStores(self.folder, self.journal, durable=durable)
         identity = f"{project}/{'/'.join(segments)}"
         self.files = FileStore(self.folder, identity, self.journal, durable=durable)
@@ -246,12 +245,10 @@ class RunStore:
             PrefixError: its folder is a symbolic link.
         """
         try:
-            stream = self.metrics.writer(name, definition).stream
+            return self.metrics.writer(name, definition).stream
         except OSError as error:
             self._refuse("metrics", self.metrics.folder, error)
             return None
-        stream.growth = self.growth
-        return stream
 
     def write_track(self, topic: str, line: bytes, merged: bool, **said: Any) -> None:
         """Accept one entry of a track; see :meth:`write`.
