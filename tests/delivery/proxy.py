@@ -9,12 +9,14 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.delivery.loopback import Fault, Loopback, _Handler
 
 _RESET = Fault("reset")
+_REFUSED = Fault(status=422)
 _BUNDLES = "ml-dash-bundle"
 _TORN_AFTER_BYTES = 20
 
@@ -30,6 +32,7 @@ class Proxy(Loopback):
             can do, as one of 0.6.
         bundles: Whether it says that it takes records of several streams in one request.
         tls: What new connections are encrypted with; None for not at all.
+        poison: Requests with this are refused for good with 422; nothing is, when it is empty.
     """
 
     allow_reuse_address = True
@@ -43,6 +46,7 @@ class Proxy(Loopback):
         self._each: Fault | None = None
         self._left: dict[str, int] = {}
         self.tls: ssl.SSLContext | None = None
+        self.poison = b""
         self._thread = threading.Thread()
 
     def open_port(self) -> None:
@@ -134,7 +138,10 @@ class _Passing(_Handler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - of the base class
 
     def next_fault(self, body: bytes) -> Fault | None:
-        return super().next_fault(body) or self.server.each_fault(self.command, self.path)
+        fault = super().next_fault(body) or self.server.each_fault(self.command, self.path)
+        if not self.server.poison or self.server.poison not in body:
+            return fault
+        return _REFUSED if fault is None else replace(fault, after=False)  # it takes no effect
 
     def _plain(self, body: bytes) -> bytes:
         packed = self.headers.get("content-encoding") == "gzip"

@@ -157,18 +157,23 @@ def test_no_token_at_the_start(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.mark.parametrize("mode", ["strict", "default"])
 def test_a_refused_token_at_the_start(make: Make, server: Loopback, mode: str) -> None:
-    """A token that the server refuses stops the start at once."""
+    """A token that the server refuses stops the start at once, and it says that nothing is kept."""
     server.token = "another"
-    with pytest.raises(CredentialsRejectedError):
+    with pytest.raises(CredentialsRejectedError, match="offline=True") as caught:
         make(error_mode=mode).run.start()
+    assert caught.value.kept == "nothing was recorded"
 
 
-def test_permissive_goes_on_without_credentials(make: Make, server: Loopback) -> None:
+def test_permissive_goes_on_without_credentials(
+    make: Make, server: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
     """In PERMISSIVE mode the run is recorded all the same, and delivered when that works."""
     server.token = "another"
     exp = make(error_mode="permissive")
     with exp.run:
         record(exp)
+    assert "Kept: what is logged from now on stays in the run's folder" in caplog.text
+    assert "nothing was recorded" not in caplog.text
     assert exp.delivery.pending
     server.token = TOKEN
     assert sync(exp.folder, folder_of(exp.folder, server.url)).outcome is Outcome.DELIVERED
@@ -186,6 +191,7 @@ def test_an_unreachable_server_at_the_start(
     with pytest.raises(ServerUnreachableError, match="offline=True") as caught:
         make(dash_url=url, error_mode=mode).run.start()
     assert caught.value.__cause__ is not None
+    assert caught.value.kept == "nothing was recorded"
 
 
 def test_a_server_that_comes_up_during_the_start(

@@ -35,7 +35,7 @@ ALLOWED = {
         "look_at_server: MLDashError": "the error is what was found, and is printed",
     },
     "_delivery/identity.py": {
-        "_is_another: (FileNotFoundError, NotADirectoryError, CorruptDataError)": "where no notes "
+        "place_of: (FileNotFoundError, NotADirectoryError, CorruptDataError)": "where no notes "
         "can be read there is no original, and the folder was moved",
     },
     "_delivery/prune.py": {

@@ -66,8 +66,23 @@ def _unreachable(url: str, error: MLDashError, lasted_s: float, failures: int) -
         f"{url} could not take the run within {lasted_s:.0f} s ({failures} attempts): "
         f"{error.message}",
         context={"url": url, "attempts": failures},
-        kept="nothing was recorded",
-        hint="Check the URL and the network; error_mode='permissive' or offline=True records "
-        "without the server, and `ml-dash sync` delivers later",
+        hint="Check the URL and the network",
         cause=error,
     )
+
+
+def say_what_is_kept(error: MLDashError, *, goes_on: bool) -> None:
+    """Let an error of the start say what becomes of what is logged.
+
+    Args:
+        error: The error.
+        goes_on: Whether the run goes on without the server.
+    """
+    if goes_on:
+        error.kept = "what is logged from now on stays in the run's folder"
+        then = "`ml-dash sync` delivers it then"
+    else:
+        error.kept = "nothing was recorded"
+        then = "error_mode='permissive' or offline=True records without the server, and "
+        then += "`ml-dash sync` delivers later"
+    error.hint = f"{error.hint}; {then}" if error.hint else then

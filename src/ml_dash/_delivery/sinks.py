@@ -29,7 +29,7 @@ from ml_dash._remote.retry import RetryPolicy
 from ml_dash._remote.signs import SignCalls
 from ml_dash._remote.tracks import TrackCalls, track_entries
 from ml_dash._remote.transport import Transport
-from ml_dash.exceptions import CorruptDataError, MLDashError
+from ml_dash.exceptions import CorruptDataError, MLDashError, RemoteNotFoundError
 
 _log = logging.getLogger("ml_dash.delivery")
 _DATA: Final = b',"data":{'
@@ -116,6 +116,21 @@ class Server(FileCalls, RecordCalls, TrackCalls, SignCalls):
     def bundle_max(self) -> int:
         """How many appends the server takes in one request; 0 when it takes them one by one."""
         return self._transport.bundle_max
+
+    def run_facts(self, experiment_id: str) -> dict[str, Any]:
+        """Return what the server says of a run; one of 0.6 does not tell all.
+
+        Raises:
+            RemoteNotFoundError: it knows no such run.
+            RemoteClientError: the request failed.
+        """
+        try:
+            return self.get_experiment(experiment_id)
+        except RemoteNotFoundError:  # so does a server of 0.6 answer, whatever it has
+            data = self._graphql(documents.EXPERIMENT_BY_ID, {"id": experiment_id}, "GetExperiment")
+            if data.get("experimentById") is None:
+                raise
+            return replies.field(data, "experimentById", dict, "GetExperiment")
 
     def append(self, experiment_id: str, records: Append) -> None:
         """Append records to one stream of a run.

@@ -14,7 +14,7 @@ from ml_dash.cli_commands._call import current, detail, fault, json_option
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
 from ml_dash.cli_commands._progress import Shown
-from ml_dash.cli_commands._runs import owing
+from ml_dash.cli_commands._runs import NOTHING, owing
 from ml_dash.exceptions import MLDashError
 
 
@@ -40,7 +40,7 @@ def command(roots: tuple[Path, ...], live: bool, patience_s: float, as_json: boo
     if as_json:
         put_json(rows)
     elif not rows:
-        click.echo("No run there is to be delivered to a server.")
+        click.echo(NOTHING)
     return DONE if all(row["outcome"] == Outcome.DELIVERED.value for row in rows) else PARTLY
 
 
@@ -67,6 +67,7 @@ def _line(done: Synced) -> str:
         text += f" ({report.delivered} of {report.accepted} records at {report.url}"
         text += f", {report.pending} pending" if report.pending else ""
         text += f", {report.rejected} rejected" if report.rejected else ""
+        text += f", {report.discarded} discarded" if report.discarded else ""
         text += ")"
     if report.halted or (report.pending and report.last_error):
         text += f"\n  {report.halted or report.last_error}"
