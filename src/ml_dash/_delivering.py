@@ -139,6 +139,7 @@ class Courier:
             self._say(f"Recording {prefix} offline; `ml-dash sync` delivers it to {self.url}")
             return
         self._store.on_child_write = self._shipper.start
+        self._store.growth.on_much = self._shipper.wake
         self._shipper.start()
         if self.answer is not None:
             self._say(f"Delivering {prefix}: look at {self.url}/{prefix}")

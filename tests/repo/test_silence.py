@@ -195,6 +195,10 @@ ALLOWED = {
         "microseconds: (ValueError, OverflowError)": "a text without a time gives no time; the "
         "text itself is kept",
     },
+    "server/web/bundle.py": {
+        "_stored_together: errors.FORESEEN": "each part is stored by itself then, and meets its "
+        "own",
+    },
     "server/web/track_table.py": {
         "_can_be_written: NotImplementedError": "that is the question",
         "_joined: _CANNOT": "a column of mixed kinds is written as JSON",

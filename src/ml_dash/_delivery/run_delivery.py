@@ -13,7 +13,7 @@ from typing import Any
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.beside import Beside
-from ml_dash._delivery.cursors import CursorFile
+from ml_dash._delivery.cursors import Cursors
 from ml_dash._delivery.identity import settle_place
 from ml_dash._delivery.lane import Lane, State
 from ml_dash._delivery.lease import Lease
@@ -79,6 +79,7 @@ class RunDelivery:
         self._backoff = backoff or backoffs.USUAL
         self._clock = clock
         self._uploaded = Uploaded(folder.notes / "uploaded.jsonl")
+        self._cursors = Cursors(folder.cursors)
         self._run_sink = RunSink(server, folder)
         self._look_again_s = 0.0
         self._ending = ((-1, -1), False)
@@ -105,7 +106,7 @@ class RunDelivery:
 
     def _lane(self, source: LineSource, sink: Sink) -> Lane:
         return Lane(
-            source, sink, CursorFile(self.folder.cursors, source.name), self.rejected,
+            source, sink, self._cursors, self.rejected,
             self.folder.target.run_key, backoff=self._backoff, clock=self._clock,
             honours_keys=lambda: self.server.honours_keys,
         )  # fmt: skip
@@ -359,8 +360,8 @@ class RunDelivery:
         with self._close_lock:
             self.lease.give_back()
             self.server.close()
-            self.rejected.close()
-            self._uploaded.close()
+            for notes in (self.rejected, self._uploaded, self._cursors):
+                notes.close()
 
     def find(self) -> None:
         """Take up streams that were begun since the last look.

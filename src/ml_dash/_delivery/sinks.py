@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode
-from ml_dash._delivery.ports import Batch, Facts
+from ml_dash._delivery.ports import Batch, Bounds, Facts
 from ml_dash._delivery.times import times_of
 from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict, attempt
 from ml_dash._record import codec
@@ -154,7 +154,7 @@ class AppendSink:
         run_id: Returns the run's id there.
     """
 
-    max_records = 2000
+    bounds = Bounds(2000)
     doubles = True
 
     def __init__(self, server: Server, run_id: RunId) -> None:
@@ -200,11 +200,14 @@ def _log_line(record: Mapping[str, Any]) -> dict[str, Any]:
 class MetricSink(AppendSink):
     """Takes points of one metric."""
 
-    max_records = 4000
-
     def __init__(self, server: Server, run_id: RunId, name: str | None) -> None:
         super().__init__(server, run_id)
         self._name = name
+
+    @property
+    def bounds(self) -> Bounds:  # type: ignore[override] # it may change
+        """Larger for a server of this project, which looks at each point once, and quickly."""
+        return Bounds(20_000, 1 << 21) if self._server.bundle_max else Bounds(4000)
 
     def append(self, batch: Batch) -> Append:
         """Return points as they are sent."""
@@ -281,7 +284,7 @@ def _tell_not_described(topic: str, error: MLDashError) -> None:
 class ParamSink(AppendSink):
     """Takes changes of the parameters; several at once are merged."""
 
-    max_records = 500
+    bounds = Bounds(500)
     doubles = False
 
     def append(self, batch: Batch) -> Append:

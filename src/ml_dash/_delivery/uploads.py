@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from ml_dash._delivery.ports import Batch
+from ml_dash._delivery.ports import Batch, Bounds
 from ml_dash._delivery.sinks import RunId, Server, events
 from ml_dash._delivery.status import Conflicts
 from ml_dash._delivery.verdicts import Verdict, attempt
@@ -67,7 +67,7 @@ class Uploaded:
 class FileSink:
     """Takes what happens to files: stored, replaced, described anew, deleted."""
 
-    max_records = 16
+    bounds = Bounds(16)
     doubles = False
 
     def __init__(
