@@ -191,6 +191,26 @@ def test_verify_compares_record_by_record(
     assert run["differences"] == [{"fact": "status", "here": "COMPLETED", "there": "FAILED"}]
 
 
+def test_verify_of_a_run_that_is_still_written(
+    ml_dash: Run, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What differs may have come meanwhile, which is said; what agrees is the same."""
+    monkeypatch.setenv("ML_DASH_TOKEN", TOKEN)
+    exp = Experiment("alice/vision/first", dash_url=server.url, dash_root=tmp_path / ".dash",
+                     echo=False)  # fmt: skip
+    with exp.run:
+        exp.log("one")
+        exp.params.set(lr=0.1)
+        exp.flush()
+        server.run.logs.append({"message": "two", "level": "info"})
+        done = ml_dash("verify", ML_DASH_TOKEN=TOKEN)
+        (row,) = json.loads(ml_dash("verify", "--json", ML_DASH_TOKEN=TOKEN).stdout)
+    grows = "DIFFERENT; it is still being written, and may have grown meanwhile"
+    assert f"logs: 1 here, 2 there, {grows}\n" in done.stdout
+    assert "params: 1 here, 1 there, same\n" in done.stdout
+    assert (done.returncode, row["written"], row["same"]) == (OWED, True, False)
+
+
 def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> None:
     """It says that records wait, and after a sync that all is well."""
     words = ("doctor", "--dash-url", server.url)
