@@ -14,6 +14,7 @@ from tests.cli.conftest import Run
 from tests.delivery.loopback import TOKEN, serving
 
 URL = "http://host"
+PATIENCE = "it is tried until 60 s have passed in vain"
 FAILED = DeliveryReport(URL, {"logs": StreamReport(accepted=1, pending=1, last_error="no answer")})
 
 
@@ -44,7 +45,7 @@ def test_it_is_said_once(waits: Waits, capsys: pytest.CaptureFixture[str]) -> No
     waits.seen(FAILED)
     waits.seen(FAILED)
     said = capsys.readouterr().err
-    assert said == f"{URL} takes nothing now, trying for 60 s more: no answer\n"
+    assert said == f"{URL} takes nothing now, {PATIENCE}: no answer\n"
 
 
 def test_a_sync_of_many_runs(ml_dash: Run, tmp_path: Path) -> None:
@@ -58,6 +59,6 @@ def test_a_sync_of_many_runs(ml_dash: Run, tmp_path: Path) -> None:
             exp.log(name)
     done = ml_dash("sync", "--timeout", "0.1", ML_DASH_TOKEN=TOKEN)
     assert (done.returncode, done.stdout.count("still owed")) == (3, 3)
-    assert done.stderr.count(f"{url} takes nothing now, trying for 0.1 s more") == 1
+    assert done.stderr.count(f"{url} takes nothing now, it is tried until 0.1 s") == 1
     with serving(port):
         assert ml_dash("sync", ML_DASH_TOKEN=TOKEN).returncode == 0

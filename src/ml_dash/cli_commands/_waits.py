@@ -28,7 +28,7 @@ class Waits:
         if report.halted or not report.last_error or report.url in self._told:
             return
         self._told.add(report.url)
-        patience = f"trying for {self._patience_s:g} s more"
+        patience = f"it is tried until {self._patience_s:g} s have passed in vain"
         note(f"{report.url} takes nothing now, {patience}: {report.last_error}")
 
     def done(self, done: Synced) -> None:
