@@ -161,6 +161,24 @@ def test_json_of_refused_records(ml_dash: Run, server: Loopback, offline: Path) 
     assert json.loads(ml_dash("rejected", "show", "--json").stdout) == []
 
 
+def test_damaged_notes_hide_no_other_run(
+    ml_dash: Run, server: Loopback, offline: Path, tmp_path: Path
+) -> None:
+    """What cannot be read is told, with its file; the other runs' refused records are shown."""
+    server.refuses = lambda record: record.get("message") == "line 2"
+    ml_dash("sync", ML_DASH_TOKEN=TOKEN)
+    shutil.copytree(tmp_path / ".dash", tmp_path / "a")
+    damaged = next((tmp_path / "a").rglob("rejected.jsonl"))
+    damaged.write_bytes(b"x\n")
+    for command in (["list"], ["show"], ["export"], ["retry"], ["discard", "--yes"]):
+        done = ml_dash("rejected", *command, "a", ".dash", ML_DASH_TOKEN=TOKEN)
+        assert done.returncode == OWED, command
+        assert f"Line 1 of {damaged.relative_to(tmp_path)}" in done.stderr
+        assert ".dash/alice/vision/first" in done.stdout, command
+    done = ml_dash("rejected", "list", "a", ".dash")
+    assert (done.returncode, done.stdout) == (OWED, "")
+
+
 def test_verify_compares_record_by_record(
     ml_dash: Run, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
