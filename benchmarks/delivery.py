@@ -12,7 +12,8 @@ while records wait, and while they are delivered). Each row is printed as soon a
 ``--json FILE`` keeps all of it.
 
 A point is three numbers and a step under one name. 0.6.27 and ours talk to `ml-dash server`, MLflow
-to `mlflow server`, both on SQLite. MLflow is used in both ways that its pages show: ``log_metric``,
+to `mlflow server`, both on SQLite. Both write a folder as well, as they do unless told otherwise;
+0.6.27 is measured without it, too. MLflow is used in both ways that its pages show: ``log_metric``,
 a call for each number that returns when the server has it, and ``log_metrics`` with
 ``synchronous=False``, a call for each point, which MLflow gathers and sends behind the script's
 back. What is compared is a rate, so each tracker logs as many points as it can in reasonable time:
@@ -60,6 +61,7 @@ AWAY_S = 0.01  # half of a round trip of 20 ms
 SHARES = {"mlflow-calls": (1000, 2000), "mlflow-async": (100, 500)}
 """By how much fewer the points of a kind of tracker are, next door and away."""
 SHOWN = ("calls", "points_per_s", "ours_over_it", "p50_us", "cpu_us_per_point")
+FLOOR = "ml-dash 0.7, folder only"
 PARTS = ("call", "rate", "wire", "files", "backlog")
 
 
@@ -128,7 +130,8 @@ def trackers(options: argparse.Namespace, room: Path) -> Iterator[dict[str, Trac
         found = {"ml-dash 0.7": _ours(room, port, server)}
         if "old" not in options.without:
             python = options.old or installed(room / "old-env", f"ml-dash=={OLD}", "numpy")
-            found[f"ml-dash {OLD}"] = _old(room, python, port, server)
+            for name, runs in ((f"ml-dash {OLD}", "runs"), (f"ml-dash {OLD}, server only", "")):
+                found[name] = _old(name, _home(room, f"old-{runs}"), python, port, server, runs)
         if "mlflow" in options.without:
             yield found
             return
@@ -155,8 +158,10 @@ def _ours(room: Path, port: int, server: psutil.Process) -> Tracker:
     return Tracker("ml-dash 0.7", "ml_dash", sys.executable, port, server, home, str(home / "runs"))
 
 
-def _old(room: Path, python: str, port: int, server: psutil.Process) -> Tracker:
-    made = Tracker(f"ml-dash {OLD}", "ml_dash", python, port, server, _home(room, "old"))
+def _old(
+    name: str, home: Path, python: str, port: int, server: psutil.Process, runs: str
+) -> Tracker:
+    made = Tracker(name, "ml_dash", python, port, server, home, str(home / runs) if runs else "")
     subprocess.run(
         [python, "-c", STORE_TOKEN], env=made.environment(), check=True, capture_output=True
     )
@@ -190,20 +195,27 @@ def _rates(
     every: dict[str, Tracker], options: argparse.Namespace, names: int, away_s: float, where: str
 ) -> dict[str, Any]:
     row: dict[str, Any] = {}
+    ours = every["ml-dash 0.7"]
+    if not away_s:  # what the calls alone take: nothing that is delivered while it logs is faster
+        row[FLOOR] = _best(ours, 0, options.points, names, options.rounds)
+        tell(f"rate, {where}, {FLOOR}", {key: row[FLOOR][key] for key in SHOWN[:2]})
     for name, tracker in every.items():
         calls = tracker.share(options.points, away=bool(away_s))
-        best: dict[str, Any] = {}
-        for _ in range(options.rounds):
-            with between(tracker.port, away_s) as way:
-                found = tracker.probe(way.port if away_s else tracker.port, calls, names)
-            found["points_per_s"] = found["calls"] / found["closed_s"]
-            best = max(best, found, key=lambda each: each.get("points_per_s", 0.0))
+        with between(tracker.port, away_s) as way:
+            port = way.port if away_s else tracker.port
+            best = _best(tracker, port, calls, names, options.rounds)
         best["cpu_us_per_point"] = (best["cpu_s"] + best["server_cpu_s"]) / calls * 1e6
         row[name] = best
-        ours = row["ml-dash 0.7"]["points_per_s"]
-        best["ours_over_it"] = ours / best["points_per_s"]
+        best["ours_over_it"] = row["ml-dash 0.7"]["points_per_s"] / best["points_per_s"]
         tell(f"rate, {where}, {name}", {key: best[key] for key in SHOWN})
     return row
+
+
+def _best(tracker: Tracker, port: int, calls: int, names: int, rounds: int) -> dict[str, Any]:
+    found = [tracker.probe(port, calls, names) for _ in range(rounds)]
+    for each in found:
+        each["points_per_s"] = each["calls"] / each["closed_s"]
+    return max(found, key=lambda each: float(each["points_per_s"]))
 
 
 def wire(every: dict[str, Tracker], options: argparse.Namespace) -> Any:

@@ -22,8 +22,7 @@ def ml_dash(url: str, prefix: str, folder: str, names: int) -> tuple[Callable[..
     """Return what logs to one of several metrics, and what closes the run."""
     from ml_dash import Experiment
 
-    # Both as they are used most: the folder and the server; 0.6's hybrid mode writes the folder
-    # only after the server has answered, so that its remote mode is the quicker one.
+    # Where no root is given there is none: only a server.
     root = folder or None
     experiment = Experiment(prefix, dash_root=root, **({"dash_url": url} if url else {}))
     experiment.run.start()
