@@ -161,6 +161,24 @@ def test_json_of_refused_records(ml_dash: Run, server: Loopback, offline: Path) 
     assert json.loads(ml_dash("rejected", "show", "--json").stdout) == []
 
 
+def test_damaged_notes_hide_no_other_run(
+    ml_dash: Run, server: Loopback, offline: Path, tmp_path: Path
+) -> None:
+    """What cannot be read is told, with its file; the other runs' refused records are shown."""
+    server.refuses = lambda record: record.get("message") == "line 2"
+    ml_dash("sync", ML_DASH_TOKEN=TOKEN)
+    shutil.copytree(tmp_path / ".dash", tmp_path / "a")
+    damaged = next((tmp_path / "a").rglob("rejected.jsonl"))
+    damaged.write_bytes(b"x\n")
+    for command in (["list"], ["show"], ["export"], ["retry"], ["discard", "--yes"]):
+        done = ml_dash("rejected", *command, "a", ".dash", ML_DASH_TOKEN=TOKEN)
+        assert done.returncode == OWED, command
+        assert f"Line 1 of {damaged.relative_to(tmp_path)}" in done.stderr
+        assert ".dash/alice/vision/first" in done.stdout, command
+    done = ml_dash("rejected", "list", "a", ".dash")
+    assert (done.returncode, done.stdout) == (OWED, "")
+
+
 def test_verify_compares_record_by_record(
     ml_dash: Run, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +207,26 @@ def test_verify_compares_record_by_record(
     (row,) = json.loads(ml_dash("verify", "--json", ML_DASH_TOKEN=TOKEN).stdout)
     (run,) = (each for each in row["streams"] if each["stream"] == "run")
     assert run["differences"] == [{"fact": "status", "here": "COMPLETED", "there": "FAILED"}]
+
+
+def test_verify_of_a_run_that_is_still_written(
+    ml_dash: Run, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What differs may have come meanwhile, which is said; what agrees is the same."""
+    monkeypatch.setenv("ML_DASH_TOKEN", TOKEN)
+    exp = Experiment("alice/vision/first", dash_url=server.url, dash_root=tmp_path / ".dash",
+                     echo=False)  # fmt: skip
+    with exp.run:
+        exp.log("one")
+        exp.params.set(lr=0.1)
+        exp.flush()
+        server.run.logs.append({"message": "two", "level": "info"})
+        done = ml_dash("verify", ML_DASH_TOKEN=TOKEN)
+        (row,) = json.loads(ml_dash("verify", "--json", ML_DASH_TOKEN=TOKEN).stdout)
+    grows = "DIFFERENT; it is still being written, and may have grown meanwhile"
+    assert f"logs: 1 here, 2 there, {grows}\n" in done.stdout
+    assert "params: 1 here, 1 there, same\n" in done.stdout
+    assert (done.returncode, row["written"], row["same"]) == (OWED, True, False)
 
 
 def test_doctor_looks_at_all(ml_dash: Run, server: Loopback, offline: Path) -> None:

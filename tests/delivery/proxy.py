@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from tests.delivery.loopback import Fault, Loopback, _Handler
 
 _RESET = Fault("reset")
-_REFUSED = Fault(status=422)
 _BUNDLES = "ml-dash-bundle"
 _TORN_AFTER_BYTES = 20
 
@@ -108,6 +107,9 @@ class Proxy(Loopback):
                 connection, server_side=True, do_handshake_on_connect=False
             )
         return connection, address
+
+
+_REFUSED = Fault(status=422)
 
 
 class _Passing(_Handler):

@@ -132,6 +132,9 @@ ALLOWED = {
     "cli_commands/profile.py": {
         "_user: (KeyError, OSError)": "a user that the system has no name for",
     },
+    "cli_commands/rejected.py": {
+        "_refused: (MLDashError, OSError)": "told at once, and part of the exit code",
+    },
     "cli_commands/upload.py": {
         "_send: (MLDashError, OSError)": "told at once, counted, and part of the exit code",
     },

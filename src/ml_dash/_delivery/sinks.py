@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -116,6 +117,10 @@ class Server(FileCalls, RecordCalls, TrackCalls, SignCalls):
     def bundle_max(self) -> int:
         """How many appends the server takes in one request; 0 when it takes them one by one."""
         return self._transport.bundle_max
+
+    def waiting_at_most(self, timeout_s: float) -> AbstractContextManager[None]:
+        """Let a connection be silent for no longer than this for the length of a block."""
+        return self._transport.waiting_at_most(timeout_s)
 
     def run_facts(self, experiment_id: str) -> dict[str, Any]:
         """Return what the server says of a run; one of 0.6 does not tell all.

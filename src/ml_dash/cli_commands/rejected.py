@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,11 +30,27 @@ def command() -> None:
     """
 
 
-def _found(roots: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
-    """Yield all that is known of each refused record."""
+def _refused(
+    roots: tuple[Path, ...],
+) -> tuple[list[tuple[Path, TargetFolder, list[dict[str, Any]]]], int]:
+    """Return the runs that have refused records, and the exit code: not all can be looked at."""
+    found, code = [], DONE
     for run, folder in owing(roots):
-        for entry in Rejected(folder.notes).entries():
-            yield {"run": str(run), "url": folder.target.url, **entry}
+        try:
+            place = {"run": str(run), "url": folder.target.url}
+            entries = [{**place, **entry} for entry in Rejected(folder.notes).entries()]
+        except (MLDashError, OSError) as error:
+            fault(f"{run}: {error}")
+            code = PARTLY
+            continue
+        if entries:
+            found.append((run, folder, entries))
+    return found, code
+
+
+def _entries(roots: tuple[Path, ...]) -> tuple[list[dict[str, Any]], int]:
+    found, code = _refused(roots)
+    return [entry for _, _, entries in found for entry in entries], code
 
 
 @command.command("list")
@@ -43,33 +58,34 @@ def _found(roots: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
 @json_option
 def listing(roots: tuple[Path, ...], as_json: bool) -> int:
     """Print each refused record and the server's words; exit with 3 if there are any."""
-    found = list(_found(roots))
+    found, code = _entries(roots)
     if as_json:
         put_json([{name: each[name] for name in each if name != "record"} for each in found])
-        return PARTLY if found else DONE
+        return PARTLY if found else code
     for each in found:
         click.echo(f"{each['run']} {each['stream']} #{each['number']}: {each['reason']}")
-    if not found:
+    if not found and code == DONE:
         click.echo(_NONE)
-    return PARTLY if found else DONE
+    return PARTLY if found else code
 
 
 @command.command("show")
 @_ROOTS
 @json_option
-def show(roots: tuple[Path, ...], as_json: bool) -> None:
+def show(roots: tuple[Path, ...], as_json: bool) -> int:
     """Print all that is known of each refused record, as indented JSON.
 
     One document after the other; with --json a single one, a list.
     """
-    found = list(_found(roots))
+    found, code = _entries(roots)
     if as_json:
         put_json(found)
-        return
+        return code
     for each in found:
         put_json(each)
-    if not found:
+    if not found and code == DONE:
         note(_NONE)
+    return code
 
 
 @command.command("export")
@@ -77,10 +93,12 @@ def show(roots: tuple[Path, ...], as_json: bool) -> None:
 @click.option(
     "-o", "--output", type=click.File("w"), default="-", help="Where to; here if omitted."
 )
-def export(roots: tuple[Path, ...], output: Any) -> None:
+def export(roots: tuple[Path, ...], output: Any) -> int:
     """Write each refused record as a line of JSON."""
-    for each in _found(roots):
+    found, code = _entries(roots)
+    for each in found:
         click.echo(json.dumps(each, default=str), file=output)
+    return code
 
 
 @command.command("retry")
@@ -92,16 +110,19 @@ def again(roots: tuple[Path, ...], as_json: bool) -> int:
     They go behind what was delivered since. Exits with 3 when some are refused again, or could not
     be sent.
     """
-    rows = [_sent_again(run, folder) for run, folder in _refused_runs(roots)]
+    found, code = _refused(roots)
+    rows = [_sent_again(run, folder) for run, folder, _ in found]
+    if any(row["refused"] or row["error"] for row in rows):
+        code = PARTLY
     if as_json:
         put_json(rows)
-        return _code(rows)
+        return code
     for row in rows:
         if row["error"] is None:
             click.echo(f"{row['run']}: {row['taken']} taken, {row['refused']} refused again")
-    if not rows:
+    if not rows and code == DONE:
         click.echo(_NONE)
-    return _code(rows)
+    return code
 
 
 def _sent_again(run: Path, folder: TargetFolder) -> dict[str, Any]:
@@ -114,22 +135,15 @@ def _sent_again(run: Path, folder: TargetFolder) -> dict[str, Any]:
     return row
 
 
-def _code(rows: list[dict[str, Any]]) -> int:
-    return PARTLY if any(row["refused"] or row["error"] for row in rows) else DONE
-
-
-def _refused_runs(roots: tuple[Path, ...]) -> list[tuple[Path, TargetFolder]]:
-    return [(run, folder) for run, folder in owing(roots) if any(Rejected(folder.notes).entries())]
-
-
 @command.command("discard")
 @_ROOTS
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def forget(roots: tuple[Path, ...], yes: bool, as_json: bool) -> None:
+def forget(roots: tuple[Path, ...], yes: bool, as_json: bool) -> int:
     """List the refused records no more; they stay in their run's streams."""
-    runs, rows = _refused_runs(roots), []
-    for run, folder in runs:
+    found, code = _refused(roots)
+    rows = []
+    for run, folder, _ in found:
         if yes or click.confirm(f"List the refused records of {run} no more?", err=True):
             kept = discard(folder)
             rows.append({"run": str(run), "url": folder.target.url, "kept": str(kept)})
@@ -137,5 +151,6 @@ def forget(roots: tuple[Path, ...], yes: bool, as_json: bool) -> None:
                 click.echo(f"{run}: moved to {kept}")
     if as_json:
         put_json(rows)
-    elif not runs:
+    elif not found and code == DONE:
         click.echo(_NONE)
+    return code
