@@ -75,15 +75,11 @@ def upsert_many(
         table: The table.
         key: The columns of one of its unique indexes.
         rows: The rows, all with the same columns; not empty.
-        changes: The columns that the row that is there takes over from the new one; if none, it
-            stays as it is.
+        changes: The columns that the row that is there takes over from the new one.
     """
     statement = _insert(connection.dialect.name, table)
-    if changes:
-        taken = {name: statement.excluded[name] for name in changes}
-        statement = statement.on_conflict_do_update(index_elements=list(key), set_=taken)
-    else:
-        statement = statement.on_conflict_do_nothing()
+    taken = {name: statement.excluded[name] for name in changes}
+    statement = statement.on_conflict_do_update(index_elements=list(key), set_=taken)
     connection.execute(statement, [dict(row) for row in rows])
 
 
