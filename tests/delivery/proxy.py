@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from tests.delivery.loopback import Fault, Loopback, _Handler
 
 _RESET = Fault("reset")
-_BUNDLES = "ml-dash-bundle"
+_BUNDLES = {"ml-dash-bundle", "ml-dash-file-bundle"}
+_PIECES = "ml-dash-upload-resume"
 _TORN_AFTER_BYTES = 20
 
 
@@ -29,7 +30,8 @@ class Proxy(Loopback):
     Attributes:
         is_old: Whether the server behind knows no idempotency keys, and says nothing of what it
             can do, as one of 0.6.
-        bundles: Whether it says that it takes records of several streams in one request.
+        bundles: Whether it says that it takes records of several streams, and several files, in
+            one request.
         tls: What new connections are encrypted with; None for not at all.
         poison: Requests with this are refused for good with 422; nothing is, when it is empty.
     """
@@ -169,7 +171,9 @@ class _Passing(_Handler):
             connection.close()
         skipped = {"content-length", "transfer-encoding", "connection", "server", "date"}
         if self.server.is_old or not self.server.bundles:
-            skipped.add(_BUNDLES)
+            skipped |= _BUNDLES
+        if self.server.is_old:
+            skipped.add(_PIECES)
         headers = {k.lower(): v for k, v in answer.getheaders() if k.lower() not in skipped}
         return answer.status, found, headers
 

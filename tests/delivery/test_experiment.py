@@ -389,8 +389,8 @@ def test_a_spool_has_room_for_so_many_bytes_of_files(
     make: Make, server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Files that wait count with their size; what is replaced, deleted or delivered does not."""
-    monkeypatch.setenv("ML_DASH_SPOOL_MAX_BYTES", "14000")
-    (tmp_path / "w.bin").write_bytes(b"w" * 4000)
+    monkeypatch.setenv("ML_DASH_SPOOL_MAX_BYTES", "119000")
+    (tmp_path / "w.bin").write_bytes(b"w" * 40_000)
     source = str(tmp_path / "w.bin")
     exp = make(dash_root=None)
     with exp.run:
@@ -398,10 +398,10 @@ def test_a_spool_has_room_for_so_many_bytes_of_files(
         for _ in range(5):  # of the same name
             exp.files("models").save(source, to="w.bin")
         exp.files("models").save(source, to="x.bin")
-        with pytest.raises(FileUploadError, match="4000 more are to, and ML_DASH_SPOOL_MAX_BYTES"):
+        with pytest.raises(FileUploadError, match="40000 more are to, and ML_DASH_SPOOL_MAX_BYTES"):
             exp.files("models").save(source, to="y.bin")
         with pytest.raises(FileUploadError, match="ML_DASH_SPOOL_MAX_BYTES"):
-            exp.files("models").save_text("z" * 4000, to="y.txt")
+            exp.files("models").save_text("z" * 40_000, to="y.txt")
         assert not [path for path in exp.folder.rglob("*") if path.name in ("y.bin", "y.txt")]
         exp.files("models/x.bin").delete()
         exp.files("models").save(source, to="y.bin")
@@ -409,7 +409,6 @@ def test_a_spool_has_room_for_so_many_bytes_of_files(
         exp.flush()
         exp.files("models").save(source, to="z.bin")
     assert set(server.files()) == {"models/w.bin", "models/y.bin", "models/z.bin"}
-
 
 
 def test_a_killed_run_is_delivered_by_the_next(

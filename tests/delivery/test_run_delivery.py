@@ -413,7 +413,7 @@ def test_a_file_that_is_replaced_while_it_is_looked_at(
     """The first one is gone when it is opened: nothing is lost, and nothing is refused."""
     (tmp_path / "w.bin").write_bytes(b"first")
     store.files.store(tmp_path / "w.bin")
-    upload = Server.upload_file
+    upload = Server.upload_once
 
     def replaced_first(*args: Any) -> Any:
         monkeypatch.undo()
@@ -421,7 +421,7 @@ def test_a_file_that_is_replaced_while_it_is_looked_at(
         store.files.store(tmp_path / "w.bin")
         return upload(*args)
 
-    monkeypatch.setattr(Server, "upload_file", replaced_first)
+    monkeypatch.setattr(Server, "upload_once", replaced_first)
     delivery = deliver()
     drain(delivery)
     assert server.files() == {"w.bin": b"second"}

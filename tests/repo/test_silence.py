@@ -55,6 +55,12 @@ ALLOWED = {
         "_spliced: ValueError": "a line that we did not write is decoded and encoded instead",
         "date_of: (ValueError, TypeError)": "a header without a time gives no time",
     },
+    "_delivery/small_files.py": {
+        "_send: MLDashError": "what is refused as a whole is sent in parts, and at last by itself, "
+        "where its error is judged",
+        "_small: (MLDashError, OSError)": "the file is sent by itself, where the same error is met "
+        "and judged",
+    },
     "_delivery/status.py": {
         "says_end: (ValueError, KeyError, TypeError)": "a line that is no record ends no run",
     },
@@ -89,6 +95,10 @@ ALLOWED = {
         "retry_after_s: (ValueError, TypeError, OverflowError)": "a header without a time asks for "
         "nothing",
         "_status_text: ValueError": "a status without a name is told as its number",
+    },
+    "_remote/resuming.py": {
+        "_look: NetworkError": "where nobody answers, the next request meets the same, and tells",
+        "_said: ValueError": "a refusal that is no JSON says nothing more than its status",
     },
     "_remote/transport.py": {
         "_read_some: (httpx.TransportError, httpx.DecodingError)": "the text of the error that is "

@@ -23,11 +23,12 @@ from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.room import Room
 from ml_dash._delivery.sending import Sending
 from ml_dash._delivery.sinks import LogSink, ParamSink, Server
-from ml_dash._delivery.sources import JournalSource, LineSource
+from ml_dash._delivery.sources import FileSource, JournalSource, LineSource
 from ml_dash._delivery.status import RunSink, says_end
 from ml_dash._delivery.streams import Streams
 from ml_dash._delivery.target import TargetFolder
-from ml_dash._delivery.uploads import FileSink, Uploaded
+from ml_dash._delivery.uploaded import Uploaded
+from ml_dash._delivery.uploads import FileSink
 from ml_dash._delivery.verdicts import Done, Halt, Reject, Verdict
 from ml_dash._store.layout import JOURNAL, LOGS
 from ml_dash._store.run_store import RunStore
@@ -93,7 +94,7 @@ class RunDelivery:
         self._run_lane = add(self._run_source, self._run_sink)
         add(JournalSource(journal, "params", "params"), ParamSink(server, ids))
         add(LineSource(store.folder / LOGS, "logs", "logs"), LogSink(server, ids))
-        files = JournalSource(journal, "files", "file")
+        files = FileSource(journal)
         sink = FileSink(server, ids, lambda: folder.target.project_id, store.files, self._uploaded)
         files_lane = add(files, sink)
         self._files = Beside(files_lane, self._files_paused)

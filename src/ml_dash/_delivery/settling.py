@@ -12,7 +12,7 @@ from ml_dash._delivery.run_delivery import RunDelivery
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.sources import LineSource
 from ml_dash._delivery.target import TargetFolder, folder_of
-from ml_dash._delivery.uploads import Uploaded
+from ml_dash._delivery.uploaded import Uploaded
 from ml_dash._store.run_store import RunStore
 
 _PARKED: Final = "target.parked.json"
@@ -60,9 +60,7 @@ def settle(
 def _note_files(path: Path, file_ids: Iterable[str]) -> None:
     noted = Uploaded(path)
     try:
-        for file_id in file_ids:
-            if noted.node(file_id) is None:
-                noted.note(file_id, file_id)
+        noted.note(({"id": each}, each) for each in file_ids if noted.node(each) is None)
     finally:
         noted.close()
 

@@ -18,7 +18,6 @@ from ml_dash._remote import documents, replies
 from ml_dash._remote.appends import Append
 from ml_dash._remote.calls import encoded
 from ml_dash._remote.credentials import Credentials
-from ml_dash._remote.files import FileCalls
 from ml_dash._remote.records import (
     RecordCalls,
     log_lines,
@@ -28,6 +27,7 @@ from ml_dash._remote.records import (
 )
 from ml_dash._remote.retry import RetryPolicy
 from ml_dash._remote.signs import SignCalls
+from ml_dash._remote.small_files import SmallFileCalls
 from ml_dash._remote.tracks import TrackCalls, track_entries
 from ml_dash._remote.transport import Transport
 from ml_dash.exceptions import CorruptDataError, MLDashError, RemoteNotFoundError
@@ -59,7 +59,7 @@ class NotedCredentials(Credentials):
         return self.last
 
 
-class Server(FileCalls, RecordCalls, TrackCalls, SignCalls):
+class Server(SmallFileCalls, RecordCalls, TrackCalls, SignCalls):
     """A client that tries each request once: who is to wait, and how long, is for the lanes to say.
 
     Args:

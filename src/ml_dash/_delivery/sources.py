@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,10 @@ from ml_dash._delivery.ports import Facts, Piece
 _CHUNK_BYTES: Final = 1 << 20
 _SMALL_CHUNK_BYTES: Final = 1 << 16
 _MANY: Final = 100
+_FEW_FILES: Final = 16
+_MANY_BYTES: Final = 16 << 20
+_NO_BOUND: Final = 1 << 40
+_SIZE: Final = re.compile(rb'"sizeBytes":(\d{1,15})')
 _KIND_WITHIN: Final = 64  # how far from its beginning an event of the journal says its kind
 
 
@@ -160,6 +165,39 @@ class JournalSource(LineSource):
 
     def _is_record(self, content: bytes) -> bool:
         return self._mark in content[:_KIND_WITHIN]
+
+
+class FileSource(JournalSource):
+    """What happened to a run's files: many small files at a time, but few large ones.
+
+    Args:
+        path: The journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "files", "file")
+
+    def read(self, start: int, end: int, max_records: int, max_bytes: int) -> Piece:
+        """Return events from ``start``; fewer where the files themselves are large.
+
+        Raises:
+            OSError: the journal cannot be read.
+        """
+        piece = super().read(start, end, max_records, max_bytes)
+        count = _worth_of(piece.lines) if max_bytes < _NO_BOUND else len(piece.lines)
+        if count == len(piece.lines):
+            return piece
+        return super().read(start, end, count, max_bytes)
+
+
+def _worth_of(lines: Sequence[bytes]) -> int:
+    """Return how many events are enough to be sent, and noted as sent, at a time."""
+    size_bytes = 0
+    for count, line in enumerate(lines):
+        size_bytes += sum(map(int, _SIZE.findall(line)[:1]))
+        if count >= _FEW_FILES and size_bytes > _MANY_BYTES:
+            return count
+    return len(lines)
 
 
 class _Opened:

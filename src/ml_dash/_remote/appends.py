@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
-import orjson
-
-from ml_dash._remote import errors, replies
+from ml_dash._remote import replies
 from ml_dash._remote.calls import Calls, encoded
 from ml_dash._remote.transport import route
 from ml_dash.exceptions import MLDashError
@@ -100,23 +97,14 @@ class AppendCalls(Calls):
         body = b"".join(each.part for each in parts)
         reply = self._transport.json("POST", path, body, headers=_NDJSON, idempotent=True)
         what = self._transport.what("POST", path)
-        told = replies.field(reply, "parts", list, what)
-        if len(told) != len(parts):
-            replies.accepted({"parts": len(told)}, "parts", len(parts), what)
+        told = replies.parts(reply, len(parts), what)
         self._transport.honours_keys = True  # whoever takes bundles knows the keys of their parts
         return [self._outcome(experiment_id, *pair) for pair in zip(parts, told, strict=True)]
 
     def _outcome(self, experiment_id: str, part: Append, told: Any) -> MLDashError | None:
         path = part.path(experiment_id)
-        what = self._what("POST", path)
         try:
-            status = replies.field(told, "status", int, what)
-            body = replies.field(told, "body", dict, what)
-            if status == 200:
-                part.checked(body, what)
-                return None
+            part.checked(self._part_body(path, told), self._what("POST", path))
         except MLDashError as error:
             return error
-        request = httpx.Request("POST", f"{self._transport.url}/api{path}")
-        response = httpx.Response(status, content=orjson.dumps(body), request=request)
-        return errors.from_response(response, what)
+        return None

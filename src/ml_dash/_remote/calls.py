@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import httpx
 import orjson
 
 from ml_dash._base import deprecate
 from ml_dash._record import codec, jsonable
-from ml_dash._remote import replies
+from ml_dash._remote import errors, replies
 from ml_dash._remote.transport import Transport
 from ml_dash.exceptions import (
     InvalidResponseError,
@@ -54,6 +55,25 @@ class Calls:
 
     def _what(self, method: str, path: str) -> str:
         return self._transport.what(method, f"/api{path}")
+
+    def _part_body(self, path: str, told: Any) -> dict[str, Any]:
+        """Return the answer to a part of a request, if it is no refusal.
+
+        Args:
+            path: Where a request of its own would go.
+            told: What the server says of it.
+
+        Raises:
+            MLDashError: why it was not taken, as its own request would have raised.
+        """
+        what = self._what("POST", path)
+        status = replies.field(told, "status", int, what)
+        body: dict[str, Any] = replies.field(told, "body", dict, what)
+        if status == 200:
+            return body
+        request = httpx.Request("POST", f"{self._transport.url}/api{path}")
+        response = httpx.Response(status, content=orjson.dumps(body), request=request)
+        raise errors.from_response(response, what)
 
     def _graphql(self, query: str, variables: dict[str, Any] | None, name: str) -> dict[str, Any]:
         found: dict[str, Any] = replies.with_values(self._graphql_as_sent(query, variables, name))

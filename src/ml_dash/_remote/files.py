@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import httpx
 
 from ml_dash._base.deprecate import changes
+from ml_dash._base.facts import about
+from ml_dash._base.ids import unique_id
 from ml_dash._record import codec
-from ml_dash._remote import documents, replies, transfers
+from ml_dash._remote import documents, replies, resuming, transfers
 from ml_dash._remote.calls import comma_list, encoded, given
 from ml_dash._remote.nodes import ROOT, NodeCalls, no_such_experiment
 from ml_dash._remote.paging import Page, pages
+from ml_dash._remote.stored import agrees, mismatch, stored_record
 from ml_dash._remote.transport import route
-from ml_dash.exceptions import ChecksumMismatchError, InvalidResponseError
+
+_FACTS: Final = ("parentId", "name", "checksum", "description", "metadata")
+_log = logging.getLogger("ml_dash.client")
 
 
 class FileCalls(NodeCalls):
@@ -167,6 +175,32 @@ class FileCalls(NodeCalls):
             ChecksumMismatchError: the server holds something else than what was sent.
             RemoteClientError: a request failed.
         """
+        return self._upload_once(
+            f"file-{unique_id()}", experiment_id, file_path, prefix, filename, description, tags,
+            metadata, checksum, content_type, size_bytes, project_id, parent_id,
+        )  # fmt: skip
+
+    def _upload_once(
+        self,
+        key: str,
+        experiment_id: str,
+        file_path: str,
+        prefix: str,
+        filename: str,
+        description: str | None,
+        tags: list[str] | None,
+        metadata: dict[str, Any] | None,
+        checksum: str,
+        content_type: str,
+        size_bytes: int,
+        project_id: str | None = None,
+        parent_id: str = ROOT,
+    ) -> dict[str, Any]:
+        """Send a file as :meth:`upload_file`, under a key by which it is known when it comes again.
+
+        Raises:
+            MLDashError: as there.
+        """
         source = Path(file_path)
         joined_tags = comma_list(tags)
         if not checksum:
@@ -180,18 +214,40 @@ class FileCalls(NodeCalls):
             tags=joined_tags or None,
             metadata=None if metadata is None else codec.encode(metadata).decode(),
         )  # fmt: skip
-        path = "/api" + route("namespaces", self.namespace, "nodes")
         content_type = content_type or "application/octet-stream"
-        what = self._transport.what("POST", path)
+        what = self._transport.what("POST", self._nodes_path)
         for last in (False, True):
-            response = transfers.upload(self._transport, path, source, fields, content_type)
+            response = self._send(source, fields, content_type, key)
             reply = replies.parsed(response, what)
-            record = _record(reply, experiment_id, prefix, fields, content_type, size_bytes)
-            if _agrees(record, checksum, size_bytes):
+            record = stored_record(reply, experiment_id, prefix, fields, content_type, size_bytes)
+            if agrees(record, checksum, size_bytes):
                 break
             if last:
-                raise _mismatch(record, checksum, size_bytes, source)
+                raise mismatch(record, checksum, size_bytes, source)
         return record
+
+    @property
+    def _nodes_path(self) -> str:
+        return "/api" + route("namespaces", self.namespace, "nodes")
+
+    def _send(
+        self, source: Path, fields: dict[str, str], content_type: str, key: str
+    ) -> httpx.Response:
+        """Send a file in pieces, if it is large and the server takes that; else in one request."""
+        size_bytes = transfers.size_of(source)
+        if self._transport.resumes_uploads and size_bytes >= resuming.FROM_BYTES:
+            facts: dict[str, Any] = {name: fields[name] for name in _FACTS if name in fields}
+            tags = [tag for tag in fields.get("tags", "").split(",") if tag]
+            facts |= {"contentType": content_type, "tags": tags}
+            file = resuming.Resumable(source, size_bytes, fields["experimentId"], facts, key)
+            try:
+                return resuming.upload_in_pieces(self._transport, file)
+            except resuming.NotInPiecesError as error:
+                _log.info("%s is sent in one request: %s", source, error,
+                          extra=about("uploading", error, path=source))  # fmt: skip
+        return transfers.upload(
+            self._transport, self._nodes_path, source, fields, content_type, key
+        )  # fmt: skip
 
     def _folders(self, project_id: str, experiment_id: str, parent: str, prefix: str) -> str:
         if parent == ROOT:
@@ -306,62 +362,3 @@ def _matches(file: Any, prefix: str | None, tags: list[str] | None) -> bool:
     path = str(file.get("pPath") or file.get("name") or "").strip("/")
     inside = not folder or path == folder or path.startswith(f"{folder}/")
     return inside and (not tags or bool(set(tags) & set(file.get("tags") or ())))
-
-
-def _record(
-    reply: Any,
-    experiment_id: str,
-    prefix: str,
-    sent: dict[str, str],
-    content_type: str,
-    size_bytes: int,
-) -> dict[str, Any]:
-    """Return the record of 0.6 from the server's answer to an upload."""
-    node_id = replies.field(reply, "node.id", str, "uploading the file")
-    node, physical = reply["node"], replies.part(reply, "physicalFile")
-    if physical.get("sizeBytes") is not None:
-        size_bytes = _whole(physical["sizeBytes"])
-    return {
-        "id": node_id,
-        "experimentId": str(node.get("experimentId") or experiment_id),
-        "path": (prefix or "").strip("/"),
-        "filename": sent["name"],
-        "description": node.get("description"),
-        "tags": node.get("tags") or [],
-        "contentType": physical.get("contentType") or content_type,
-        "sizeBytes": size_bytes,
-        "checksum": str(physical.get("checksum") or sent["checksum"]),
-        "metadata": node.get("metadata"),
-        "uploadedAt": node.get("createdAt"),
-        "updatedAt": node.get("updatedAt"),
-        "deletedAt": node.get("deletedAt"),
-    }
-
-
-def _whole(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        raise InvalidResponseError(
-            f"The server says that the file has {value!r} bytes", context={"field": "sizeBytes"}
-        ) from error
-
-
-def _agrees(record: dict[str, Any], checksum: str, size_bytes: int) -> bool:
-    same_size = not size_bytes or record["sizeBytes"] == size_bytes
-    return same_size and bool(record["checksum"].lower() == checksum.lower())
-
-
-def _mismatch(
-    record: dict[str, Any], checksum: str, size_bytes: int, source: Path
-) -> ChecksumMismatchError:
-    return ChecksumMismatchError(
-        f"The server does not hold what was sent of {source}: it says {record['sizeBytes']} bytes "
-        f"with SHA-256 {record['checksum']}, not {size_bytes} with {checksum}",
-        context={
-            "path": str(source), "file_id": record["id"], "expected": checksum,
-            "actual": record["checksum"],
-        },
-        kept=f"{source} is untouched",
-        hint="The file may have changed while it was sent; upload it again",
-    )  # fmt: skip

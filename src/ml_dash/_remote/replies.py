@@ -126,6 +126,19 @@ def accepted(reply: Any, name: str, sent: int, what: str) -> dict[str, Any]:
     )
 
 
+def parts(reply: Any, sent: int, what: str) -> list[Any]:
+    """Return the answers to the parts of a request, one for each.
+
+    Raises:
+        PartialAcceptError: there are more or fewer.
+        InvalidResponseError: there are none.
+    """
+    told: list[Any] = field(reply, "parts", list, what)
+    if len(told) != sent:
+        accepted({"parts": len(told)}, "parts", sent, what)
+    return told
+
+
 def graphql_data(reply: Any, what: str) -> dict[str, Any] | None:
     """Return the ``data`` of a GraphQL answer.
 

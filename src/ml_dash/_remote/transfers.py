@@ -29,8 +29,8 @@ from ml_dash.exceptions import (
 )
 
 _log = logging.getLogger("ml_dash.client")
-_CHUNK_BYTES = 1 << 20
-_BYTES_PER_S = 4 * 2**20
+CHUNK_BYTES = 1 << 20
+BYTES_PER_S = 4 * 2**20
 _RANGE_NOT_SATISFIABLE = 416
 _PARTIAL_CONTENT = 206
 
@@ -46,7 +46,7 @@ def sha256_of(path: Path) -> tuple[str, int]:
     """
     digest, size = hashlib.sha256(), 0
     with opened_source(path) as source:
-        while chunk := source.read(_CHUNK_BYTES):
+        while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
@@ -72,8 +72,23 @@ def opened_source(path: Path) -> Iterator[IO[bytes]]:
         yield source
 
 
+def size_of(path: Path) -> int:
+    """Return the size of a file in bytes.
+
+    Raises:
+        InvalidFileError: it is missing, is no regular file, or cannot be read.
+    """
+    with opened_source(path) as opened:
+        return os.fstat(opened.fileno()).st_size
+
+
 def upload(
-    transport: Transport, path: str, source: Path, fields: dict[str, str], content_type: str
+    transport: Transport,
+    path: str,
+    source: Path,
+    fields: dict[str, str],
+    content_type: str,
+    key: str,
 ) -> httpx.Response:
     """Send a file with form fields; the file is read as it is sent, and comes last.
 
@@ -91,8 +106,8 @@ def upload(
         # The server knows a repeated upload by the key; a conflict means that another process
         # was making the same node. Whether appends are known by theirs says nothing of this one.
         return transport.request(
-            "POST", path, body, headers={"idempotency-key": f"file-{unique_id()}"}, idempotent=True,
-            also_retry=(409,), patience_s=size / _BYTES_PER_S,
+            "POST", path, body, headers={"idempotency-key": key}, idempotent=True,
+            also_retry=(409,), patience_s=size / BYTES_PER_S,
         )  # fmt: skip
 
 
@@ -113,7 +128,7 @@ class _Partial:
     def take_up(self) -> None:
         """Go on from what an earlier process has written."""
         self.file.seek(0)
-        while chunk := self.file.read(_CHUNK_BYTES):
+        while chunk := self.file.read(CHUNK_BYTES):
             self.digest.update(chunk)
             self.size += len(chunk)
 

@@ -87,6 +87,8 @@ class Transport:
         honours_keys: Whether the server knows a repeated request by its idempotency key: it says so
             by sending the key back.
         bundle_max: How many appends the server takes in one request; 0 until it has said so.
+        files_max: How many small files the server takes in one request; 0 until it has said so.
+        resumes_uploads: Whether the server has said that it takes large files in pieces.
         takes_times: Whether the server has said that it takes the times of points.
 
     Raises:
@@ -105,6 +107,8 @@ class Transport:
         self._takes_gzip = False
         self.honours_keys = False
         self.bundle_max = 0
+        self.files_max = 0
+        self.resumes_uploads = False
         self.takes_times = False
         self._left_behind: list[_Session] = []
         reset_in_child(self)
@@ -187,8 +191,9 @@ class Transport:
         """Note what the server's answer says about the server."""
         offered = response.headers.get("accept-encoding", "")
         self._takes_gzip = "gzip" in (word.strip().split(";")[0] for word in offered.split(","))
-        bundles = response.headers.get("ml-dash-bundle", "")
-        self.bundle_max = int(bundles) if bundles.isdecimal() else 0
+        self.bundle_max = _number(response.headers.get("ml-dash-bundle", ""))
+        self.files_max = _number(response.headers.get("ml-dash-file-bundle", ""))
+        self.resumes_uploads = response.headers.get("ml-dash-upload-resume") == "1"
         self.takes_times = response.headers.get("ml-dash-point-times") == "1"
         if idempotency_key is not None:
             self.honours_keys = response.headers.get("idempotency-key") == idempotency_key
@@ -325,6 +330,10 @@ class Transport:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
         reset_in_child(self)
+
+
+def _number(header: str) -> int:
+    return int(header) if header.isdecimal() else 0
 
 
 def route(*segments: str | int) -> str:

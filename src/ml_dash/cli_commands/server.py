@@ -225,6 +225,11 @@ def check(context: click.Context, read_bytes: bool) -> int:
         f"{len(found.wrong)} wrong, {len(found.unreferenced)} to be collected; "
         f"{len(done.problems)} problems in the database"
     )
+    if found.unfinished:
+        click.echo(
+            f"{len(found.unfinished)} uploads not finished, {sum(found.unfinished)} bytes; each is "
+            "removed a day after its last piece came"
+        )
     return 0 if done.sound else 1
 
 

@@ -97,6 +97,21 @@ class ForgottenError(RefusedError):
     status = 409
 
 
+class OffsetError(RefusedError):
+    """It goes on at another place than where the file ends that it is a part of."""
+
+    code = "wrong-offset"
+    status = 409
+
+    @classmethod
+    def at(cls, offset: int) -> OffsetError:
+        """Return the error for a file of which so many bytes have arrived."""
+        return cls(
+            f"{offset} bytes of the file have arrived", hint="Go on there",
+            context={"offset": offset},
+        )  # fmt: skip
+
+
 class TooLargeError(RefusedError):
     """It is larger than a limit of the server."""
 

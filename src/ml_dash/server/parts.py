@@ -8,7 +8,7 @@ from typing import cast
 from starlette.requests import HTTPConnection
 
 from ml_dash.server.auth.gate import Gate
-from ml_dash.server.blobs import BlobStore, open_store
+from ml_dash.server.blobs import BlobStore, Partials, open_store
 from ml_dash.server.database import Database
 from ml_dash.server.ids import Ids
 from ml_dash.server.points import Compaction
@@ -25,6 +25,7 @@ class Parts:
     ids: Ids
     gate: Gate
     blobs: BlobStore
+    partials: Partials
     compaction: Compaction
     rates: Rates
 
@@ -38,12 +39,14 @@ class Parts:
         """
         database = Database(settings.database_url)
         ids = Ids(database)
+        blobs = open_store(settings.files_place, settings.incoming)
         return cls(
             settings=settings,
             database=database,
             ids=ids,
             gate=Gate(database, ids, settings),
-            blobs=open_store(settings.files_place, settings.incoming),
+            blobs=blobs,
+            partials=Partials(blobs.place),
             compaction=Compaction(database),
             rates=Rates(settings.rate_per_s),
         )

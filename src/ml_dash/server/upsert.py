@@ -61,6 +61,28 @@ def upsert(
     return connection.execute(statement.returning(*table.c)).one()
 
 
+def upsert_many(
+    connection: Connection,
+    table: Table,
+    key: Sequence[Column[Any]],
+    rows: Sequence[Mapping[str, Any]],
+    changes: Sequence[str],
+) -> None:
+    """Insert rows in order, or change those with the same keys; they are locked until the end.
+
+    Args:
+        connection: An open write transaction.
+        table: The table.
+        key: The columns of one of its unique indexes.
+        rows: The rows, all with the same columns; not empty.
+        changes: The columns that the row that is there takes over from the new one.
+    """
+    statement = _insert(connection.dialect.name, table)
+    taken = {name: statement.excluded[name] for name in changes}
+    statement = statement.on_conflict_do_update(index_elements=list(key), set_=taken)
+    connection.execute(statement, [dict(row) for row in rows])
+
+
 def _insert(dialect: str, table: Table) -> Any:
     made: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return made(table)

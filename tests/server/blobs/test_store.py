@@ -127,3 +127,23 @@ def test_other_places_are_refused(where: str) -> None:
     """What is no folder and no bucket is refused with what it could be."""
     with pytest.raises(ConfigurationError, match="s3://bucket/prefix"):
         open_store(where)
+
+
+def test_many_bytes_are_stored_at_once(blobs: BlobStore) -> None:
+    """Each is there under its hash, also one that was there before; nothing else is left."""
+    every = {hashlib.sha256(each).hexdigest(): each for each in (b"", b"a" * 70_000, b"b", b"c")}
+    put(blobs, b"b")
+    blobs.store_all(every)
+    assert {digest: b"".join(blobs.read(digest)) for digest in every} == every
+    assert sorted(objects(blobs)) == sorted(f"{digest[:2]}/{digest}" for digest in every)
+
+
+def test_many_bytes_for_which_there_is_no_room(tmp_path: Path) -> None:
+    """One that cannot be written is an error, and of those on their way nothing is left behind."""
+    blobs = open_store(tmp_path / "files")
+    every = {hashlib.sha256(each).hexdigest(): each for each in (b"a", b"b", b"c")}
+    blocked = blobs.place.incoming.parent / min(every)[:2]
+    blocked.write_bytes(b"no folder")
+    with pytest.raises(FileUploadError, match="could not be stored"):
+        blobs.store_all(every)
+    assert list(blobs.place.incoming.iterdir()) == []

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi import checks as openapi
 
 from ml_dash.server.settings import ServerSettings
 from ml_dash.server.web.app import create_app
+from ml_dash.server.web.file_bundle import KIND as FILES
 from tests.server.live import Live, run_of
 from tests.server.web.test_tree import send_file
 
@@ -35,16 +36,19 @@ CHECKS = [
 ]  # fmt: skip
 EXAMPLES = 12
 # What a bundle holds is told in words.
-BUNDLE = "/api/experiments/{experiment_id}/bundle"
+UPLOAD = "/api/experiments/{experiment_id}/uploads/{upload}"  # nor that an upload is not whole
+BUNDLES = ("/api/experiments/{experiment_id}/bundle", "/api/experiments/{experiment_id}/files")
 # A file has no status, and a run has one.
 CHANGE = "/api/nodes/{node_id}"
 # A login that is over is answered with 400, as clients of 0.6 want it, though nothing is bad.
 MAY_BE_OVER = ("/api/device/poll", "/api/device-flow/poll")
 
 
-@schemathesis.serializer("application/x-ndjson")
+@schemathesis.serializer("application/x-ndjson", FILES)
 def as_it_is(_context: Any, value: Any) -> Any:
-    """Return the body of a bundle, which the document has as a text."""
+    """Return the body of a bundle, which the document has as a text or as bytes."""
+    if isinstance(value, bytes):
+        return value
     return value.encode() if isinstance(value, str) else json.dumps(value).encode()
 
 
@@ -60,7 +64,8 @@ def things(live: Live) -> dict[str, str]:
     alice.post(f"{path}/tracks/t/append_batch", json=body).raise_for_status()
     file = send_file(alice, run, b"abc").json()["node"]
     return {"experiment_id": run["experiment"]["id"], "project_id": run["project"]["id"],
-            "node_id": file["id"], "namespace": "alice", "name": "m", "topic": "t"}  # fmt: skip
+            "node_id": file["id"], "namespace": "alice", "name": "m", "topic": "t",
+            "upload": "0f" * 32}  # fmt: skip
 
 
 def cases(operation: Any, things: dict[str, str]) -> st.SearchStrategy[Any]:
@@ -79,7 +84,7 @@ def beyond_words(case: Any, path: str) -> list[Any]:
     # Which checksum and which metadata of a form are right; that there is a time for each point.
     timed = isinstance(case.body, dict) and case.body.get("times") is not None
     is_form = case.media_type == "multipart/form-data"
-    free = is_form or timed or path in (BUNDLE, CHANGE, *MAY_BE_OVER)
+    free = is_form or timed or path in (*BUNDLES, UPLOAD, CHANGE, *MAY_BE_OVER)
     # That a batch is taken though a part of it is refused.
     partial = str((case.headers or {}).get("ML-Dash-Partial", "")).lower() not in ("", "false", "0")
     found = [openapi.positive_data_acceptance] if free else []

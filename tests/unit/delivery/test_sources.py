@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_dash._delivery.sources import JournalSource, LineSource
+from ml_dash._delivery.sources import FileSource, JournalSource, LineSource
 
 ALL = 1 << 40
 
@@ -79,3 +79,18 @@ def test_events_of_one_kind(tmp_path: Path) -> None:
     assert piece.lines == [b'{"seq":1,"kind":"params","data":{}}']
     assert piece.end == stream.size() > piece.last_end
     assert stream.count(0, stream.size()) == 1
+
+
+def test_few_large_files_at_a_time(tmp_path: Path) -> None:
+    """Many small files are one batch; of large ones some, so that what arrived is noted soon."""
+    line = b'{"seq":%d,"kind":"file","time":"","data":{"record":{"sizeBytes":%d}}}'
+    sizes = [1000] * 300 + [1 << 30] * 40
+    (tmp_path / "s").write_bytes(b"".join(line % pair + b"\n" for pair in enumerate(sizes)))
+    stream = FileSource(tmp_path / "s")
+    counts, at, end = [], 0, stream.size()
+    while at < end:
+        piece = stream.read(at, end, 200, 1 << 19)
+        counts.append(len(piece.lines))
+        assert stream.read(at, piece.last_end, 1 << 62, 1 << 62) == piece  # as it is named
+        at = piece.end
+    assert counts == [200, 100, 16, 16, 8]

@@ -9,11 +9,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ml_dash.exceptions import ConfigurationError
 from ml_dash.server.blobs.care import A_DAY_S, Checked, Collected, check, collect
 from ml_dash.server.blobs.folder import Folder
+from ml_dash.server.blobs.partial import Partials, Piece
 from ml_dash.server.blobs.store import Blob, BlobStore, Intake
 
 __all__ = [
-    "A_DAY_S", "Blob", "BlobStore", "Checked", "Collected", "Intake", "check", "collect",
-    "open_store",
+    "A_DAY_S", "Blob", "BlobStore", "Checked", "Collected", "Intake", "Partials", "Piece",
+    "check", "collect", "open_store",
 ]  # fmt: skip
 
 _OPTIONS = {"endpoint", "region", "access_key_id", "secret_access_key"}

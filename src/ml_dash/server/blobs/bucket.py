@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 20
 PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4
+PUTS_AT_ONCE = 16
 
 
 class Bucket:
@@ -56,6 +58,16 @@ class Bucket:
             obstore.put(
                 self._store, name, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
             )
+
+    def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """See :class:`~ml_dash.server.blobs.places.Place`."""
+
+        def put(name: str) -> None:
+            with _as_os_errors(name):
+                obstore.put(self._store, name, contents[name])
+
+        with ThreadPoolExecutor(PUTS_AT_ONCE) as pool:
+            list(pool.map(put, contents))
 
     def look(self, name: str) -> Stored | None:
         """See :class:`~ml_dash.server.blobs.places.Place`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from uuid import uuid4
 
+from ml_dash.server.blobs.partial import Partials
 from ml_dash.server.blobs.places import Stored
 from ml_dash.server.blobs.store import TRASH, BlobStore, digest_of, name_of
 
@@ -46,6 +47,7 @@ class Checked:
         unreferenced: There, and not referred to; a collection takes care of them.
         blobs: How many are there.
         size_bytes: How many bytes they are.
+        unfinished: How much has arrived of each file of which more is awaited, in bytes.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -53,6 +55,7 @@ class Checked:
     unreferenced: list[str] = field(default_factory=list)
     blobs: int = 0
     size_bytes: int = 0
+    unfinished: list[int] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
@@ -112,6 +115,7 @@ def check(store: BlobStore, sizes: Mapping[str, int], *, read_bytes: bool = Fals
         done.blobs += 1
         done.size_bytes += each.size_bytes
     done.missing = sorted(set(sizes) - seen)
+    done.unfinished = Partials(store.place).unfinished()
     return done
 
 

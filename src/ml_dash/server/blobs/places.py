@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,12 @@ class Place(Protocol):
         """Make a file of ``incoming`` an object, replacing one of that name; whole or not at all.
 
         When it returns, the object survives a power cut; ``source`` may still exist.
+        """
+
+    def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Make objects of bytes, replacing those of the same names; each whole or not at all.
+
+        When it returns, all of them survive a power cut.
         """
 
     def look(self, name: str) -> Stored | None:

@@ -16,7 +16,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ from ml_dash.exceptions import (
     FileReadError,
     FileUploadError,
     InvalidValueError,
+    MLDashError,
 )
 from ml_dash.server.blobs.places import Place, Stored
 
@@ -60,8 +61,20 @@ class BlobStore:
         Raises:
             FileUploadError: there is no room for them; nothing was stored.
         """
-        with _uploading():
+        with uploading():
             return Intake(self.place)
+
+    def store_all(self, contents: Mapping[str, bytes]) -> None:
+        """Store small bytes; when it returns, all of them survive a power cut.
+
+        Args:
+            contents: The bytes by their SHA-256, which the caller has compared.
+
+        Raises:
+            FileUploadError: some could not be stored.
+        """
+        with uploading():
+            self.place.put_all({name_of(sha256): held for sha256, held in contents.items()})
 
     def size(self, sha256: str) -> int:
         """Return how many bytes a blob has.
@@ -145,7 +158,7 @@ class Intake:
         Raises:
             FileUploadError: there is no room for them; nothing was stored.
         """
-        with _uploading():
+        with uploading():
             self._file.write(block)
         self._hash.update(block)
         self.size_bytes += len(block)
@@ -163,7 +176,7 @@ class Intake:
         """
         blob = Blob(self._hash.hexdigest(), self.size_bytes)
         self._compare(blob, sha256, size_bytes)
-        with _uploading():
+        with uploading():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
@@ -229,6 +242,8 @@ class _Translated:
     def __exit__(
         self, kind: object, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, MLDashError):
+            return  # says what it is already
         if self._sha256 is None and isinstance(error, (OSError, ValueError)):
             raise FileUploadError(
                 f"The file could not be stored: {error}",
@@ -245,7 +260,8 @@ class _Translated:
             ) from error
 
 
-def _uploading() -> _Translated:
+def uploading() -> _Translated:
+    """Return what turns a place's errors while bytes come in into FileUploadError."""
     return _Translated(None)
 
 

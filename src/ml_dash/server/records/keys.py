@@ -9,7 +9,7 @@ gone is known, too, and refused: it would double records.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -68,7 +68,8 @@ def take_all(
 
     Args:
         connection: An open write transaction.
-        keys: The requests' names, each once.
+        keys: The requests' names, each once, in an order that is the same in all requests, so that
+            two never wait for each other.
         experiment_id: What they are sent to.
         kept_days: How long answers are kept; 0 is for ever.
 
@@ -85,11 +86,15 @@ def take_all(
     new = insert_all_new(connection, applied, rows)
     if kept_days > 0:
         _refuse_forgotten(connection, [key for key in keys if key.digest in new], kept_days)
-    known = [key.digest for key in keys if key.digest not in new]
-    if not known:
+    return known(connection, [key.digest for key in keys if key.digest not in new])
+
+
+def known(connection: Connection, digests: Collection[str]) -> dict[str, str]:
+    """Return the answers to those of some requests that were carried out, by digest."""
+    if not digests:
         return {}
-    found = select(applied.c.digest, applied.c.reply).where(applied.c.digest.in_(known))
-    return {row.digest: row.reply for row in connection.execute(found)}
+    found = select(applied.c.digest, applied.c.reply).where(applied.c.digest.in_(digests))
+    return {row.digest: row.reply for row in connection.execute(found) if row.reply}
 
 
 def note(connection: Connection, replies: Mapping[str, str]) -> None:

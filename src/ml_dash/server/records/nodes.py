@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -15,7 +16,8 @@ from ml_dash.server.upsert import insert_new, upsert
 
 TOP = 0
 STATUSES = ("RUNNING", "COMPLETED", "FAILED", "CANCELLED", "ARCHIVED")
-_NODE_KEY = [nodes.c.project_id, nodes.c.parent_id, nodes.c.type, nodes.c.name, nodes.c.gone]
+NODE_KEY = [nodes.c.project_id, nodes.c.parent_id, nodes.c.type, nodes.c.name, nodes.c.gone]
+"""What no two nodes have in common."""
 
 
 def ensure_project(
@@ -60,6 +62,24 @@ def parent_of(connection: Connection, project_id: int, parent_id: int, what: str
             context={"parentId": str(parent_id)},
         )
     return row
+
+
+def named(
+    connection: Connection, project_id: int, kind: str, places: Collection[tuple[int, str]]
+) -> dict[tuple[int, str], Any]:
+    """Return those nodes of a kind that are at some places: a parent's id, and a name in it."""
+    found: dict[tuple[int, str], Any] = {}
+    names: dict[int, list[str]] = defaultdict(list)
+    for parent_id, name in places:
+        names[parent_id].append(name)
+    # By parent: only so the index is used down to the names.
+    for parent_id, some in names.items():
+        statement = select(nodes).where(
+            nodes.c.project_id == project_id, nodes.c.parent_id == parent_id,
+            nodes.c.type == kind, nodes.c.name.in_(some), nodes.c.gone == 0,
+        )  # fmt: skip
+        found |= {(parent_id, row.name): row for row in connection.execute(statement)}
+    return found
 
 
 def ensure_folder(
@@ -162,7 +182,7 @@ def _ensure(
     parent_id = TOP if parent is None else parent.id
     path = f"{_folder_path(parent)}/{name}"
     made = _node(ids.new(), project_id, parent_id, kind, name, path, experiment_id)
-    return upsert(connection, nodes, _NODE_KEY, made, {"updated_ms": made["updated_ms"]})
+    return upsert(connection, nodes, NODE_KEY, made, {"updated_ms": made["updated_ms"]})
 
 
 def _folder_path(parent: Any | None) -> str:

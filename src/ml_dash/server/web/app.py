@@ -34,19 +34,21 @@ from ml_dash.server.upkeep.collecting import recurring
 from ml_dash.server.upkeep.recurring import Recurring
 from ml_dash.server.web import (
     bundle,
+    file_bundle,
     graphql_route,
     health,
     ingest,
     login,
     openapi,
     reading,
+    resuming,
     tree,
 )
 from ml_dash.server.web.compression import Compressed
 from ml_dash.server.web.observed import Observed, request_id
 
 _log = logging.getLogger("ml_dash.server")
-_PARTS = (tree, ingest, bundle, reading, graphql_route, login, health)
+_PARTS = (tree, ingest, bundle, file_bundle, resuming, reading, graphql_route, login, health)
 _BY_STATUS: dict[int, type[RefusedError]] = {404: MissingError, 405: MethodError}
 
 

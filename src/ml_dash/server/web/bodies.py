@@ -47,12 +47,13 @@ async def raw_body(request: Request) -> bytes:
     return await body_of_kind(request, JSON)
 
 
-async def body_of_kind(request: Request, wanted: str) -> bytes:
+async def body_of_kind(request: Request, wanted: str, most_bytes: int | None = None) -> bytes:
     """Return the body of a request that is no file.
 
     Args:
         request: The request.
-        wanted: Its kind: :data:`JSON` or :data:`NDJSON`.
+        wanted: Its kind, such as :data:`JSON` or :data:`NDJSON`.
+        most_bytes: How large it may be, where that is less than the server's limit.
 
     Raises:
         BadRequestError: it ends too early.
@@ -62,7 +63,8 @@ async def body_of_kind(request: Request, wanted: str) -> bytes:
     kind = request.headers.get("content-type", wanted).partition(";")[0].strip().lower()
     if kind != wanted and not (wanted == JSON and kind.endswith("+json")):
         raise MediaTypeError(f"The body is {kind[:100]!r}", hint=f"Send {wanted}")
-    return await incoming.whole(request, parts_of(request).settings.body_max_bytes)
+    limit = parts_of(request).settings.body_max_bytes
+    return await incoming.whole(request, limit if most_bytes is None else min(limit, most_bytes))
 
 
 def body(model: type[M], *, values: bool = False) -> Callable[..., M]:
@@ -86,7 +88,15 @@ def parse(model: type[M], raw: bytes, *, values: bool = False) -> M:
         BadRequestError: it is no JSON.
         UnfitError: it does not look like the model.
     """
-    found = decoded(raw, values=values)
+    return fitted(model, decoded(raw, values=values))
+
+
+def fitted(model: type[M], found: Any) -> M:
+    """Return a decoded body as a model.
+
+    Raises:
+        UnfitError: it does not look like the model.
+    """
     if not isinstance(found, dict):
         raise UnfitError("The body is no JSON object")
     try:

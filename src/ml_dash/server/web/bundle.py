@@ -31,7 +31,7 @@ _BODY: Final = {
     "required": True,
     "content": {NDJSON: {"schema": {"type": "string", "description": __doc__}}},
 }
-_ANSWER: Final = {
+BUNDLE_ANSWER: Final = {
     "type": "object",
     "required": ["parts"],
     "properties": {
@@ -88,7 +88,7 @@ async def lines_of(request: Request) -> list[bytes]:
 @router.post(
     "/bundle",
     openapi_extra={"requestBody": _BODY},
-    responses={200: {"content": {"application/json": {"schema": _ANSWER}}}},
+    responses={200: {"content": {"application/json": {"schema": BUNDLE_ANSWER}}}},
 )
 def append_bundle(
     request: Request, who: Asker, experiment_id: str,
@@ -158,12 +158,12 @@ def _stored(who: Asked, connection: Connection, row: Any, part: Part, name: str)
     """Store a part, and return its answer."""
     ready = part.ready
     if isinstance(ready, Exception):
-        return _refusal(ready, name)
+        return refusal(ready, name)
     try:
         with connection.begin_nested():
             told = once(who, connection, row, _path(row, part.head), part.head.key, ready.do)
     except errors.FORESEEN as error:
-        return _refusal(error, name)
+        return refusal(error, name)
     return _taken(told)
 
 
@@ -176,7 +176,8 @@ def _taken(told: bytes) -> bytes:
     return b'{"status":200,"body":%b}' % told
 
 
-def _refusal(error: Exception, name: str) -> bytes:
+def refusal(error: Exception, name: str) -> bytes:
+    """Return the answer of a part that is refused; the server's own trouble is raised."""
     told = errors.answer(error, name)
     if told.status >= 500:
         raise error  # the server's own trouble concerns the whole request

@@ -25,7 +25,14 @@ UNDERWAY = Gauge("ml_dash_requests_underway", "Requests being answered.")
 
 BUNDLE_MAX = 500
 """How many parts a bundle may have."""
-OFFERED = ((b"ml-dash-bundle", str(BUNDLE_MAX).encode()), (b"ml-dash-point-times", b"1"))
+FILES_MAX = 250
+"""How many files one request may have."""
+OFFERED = (
+    (b"ml-dash-bundle", str(BUNDLE_MAX).encode()),
+    (b"ml-dash-file-bundle", str(FILES_MAX).encode()),
+    (b"ml-dash-point-times", b"1"),
+    (b"ml-dash-upload-resume", b"1"),
+)
 """What every answer tells clients that the server can do."""
 
 _ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)

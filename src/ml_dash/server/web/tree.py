@@ -174,13 +174,21 @@ def _target(
     experiment = access.experiment(connection, who.caller, fields["experimentId"], access.WRITER)
     if fields.get("projectId") not in (None, str(experiment.project_id)):
         raise access.missing("project", fields["projectId"])
-    text = fields.get("parentId", ROOT)
+    return experiment, home_of_file(connection, experiment, fields.get("parentId", ROOT))
+
+
+def home_of_file(connection: Connection, experiment: Any, text: str) -> Any:
+    """Return the node that a file of an experiment goes into.
+
+    Raises:
+        UnfitError: there is no such folder in it.
+    """
     number = nodes.TOP if text == ROOT else parsed(text)
     parent = None if number is None else files.home(connection, experiment, number)
     if parent is None or parent.type not in ("FOLDER", "EXPERIMENT"):
         raise UnfitError("The parent of the file is no folder of this experiment",
                          context={"parentId": text[:80]})  # fmt: skip
-    return experiment, parent
+    return parent
 
 
 @router.get("/nodes/{node_id}")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +19,7 @@ from ml_dash.server.errors import BadRequestError, TooLargeError, UnfitError
 from ml_dash.server.names import checked_name, checked_tags
 from ml_dash.server.parts import Parts, parts_of
 from ml_dash.server.web import incoming
-from ml_dash.server.web.bodies import describes, raw_body
+from ml_dash.server.web.bodies import Body, Name, Text, describes, raw_body
 
 MOST_FIELDS_BYTES = 4 << 20
 _LONGEST_HEADERS = 16 << 10
@@ -151,21 +151,8 @@ class Form:
         tags = [tag for tag in self.fields.get("tags", "").split(",") if tag]
         return {
             "description": self.fields.get("description"), "tags": checked_tags(tags),
-            "metadata": self._metadata(), "content_type": self.content_type,
+            "metadata": metadata_of(self.fields.get("metadata")), "content_type": self.content_type,
         }  # fmt: skip
-
-    def _metadata(self) -> Any:
-        text = self.fields.get("metadata")
-        if not text:
-            return None
-        try:
-            # Spaces after colons, as 0.6 writes them, would make its marked texts plain ones.
-            found = codec.decode(json.dumps(json.loads(text), separators=(",", ":")))
-        except (ValueError, RecursionError) as error:
-            raise UnfitError(f"The metadata are no JSON: {str(error)[:200]}") from error
-        if not isinstance(found, dict):
-            raise UnfitError("The metadata are no JSON object")
-        return found
 
     # --- what the parser calls ------------------------------------------------------------------
 
@@ -219,3 +206,45 @@ class Form:
 
     def _finish(self) -> None:
         self._ended = True
+
+
+class FileFacts(Body):
+    """What is said about a file whose bytes come in another way than in a form."""
+
+    name: Name
+    checksum: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
+    content_type: Text = Field("", alias="contentType")
+    description: Text | None = None
+    tags: list[Text] = Field(default_factory=list)
+    metadata: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is stored of it, if it can be.
+
+        Raises:
+            UnfitError: its name leads elsewhere, or its metadata are no JSON object.
+            TooLargeError: the name is too long, or there are too many tags.
+        """
+        checked_name(self.name, "file", slashes=True)
+        return {
+            "description": self.description, "tags": checked_tags(self.tags),
+            "metadata": metadata_of(self.metadata), "content_type": self.content_type,
+        }  # fmt: skip
+
+
+def metadata_of(text: str | None) -> dict[str, Any] | None:
+    """Return the metadata of a file, which are sent as a text.
+
+    Raises:
+        UnfitError: it is no JSON object.
+    """
+    if not text:
+        return None
+    try:
+        # Spaces after colons, as 0.6 writes them, would make its marked texts plain ones.
+        found = codec.decode(json.dumps(json.loads(text), separators=(",", ":")))
+    except (ValueError, RecursionError) as error:
+        raise UnfitError(f"The metadata are no JSON: {str(error)[:200]}") from error
+    if not isinstance(found, dict):
+        raise UnfitError("The metadata are no JSON object")
+    return found
