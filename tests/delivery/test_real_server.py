@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,18 +147,23 @@ def test_a_bundle_whose_answer_is_lost_is_stored_once(proxy: Proxy, tmp_path: Pa
     check(exp, proxy.url, 100)
 
 
+class Killed(BaseException):
+    """What a process does not survive."""
+
+
 @pytest.mark.parametrize(
-    ("names", "part"), [(("train", "val"), "/bundle"), (("train",), "/append-batch")]
+    ("names", "call"), [(("train", "val"), "append_bundle"), (("train",), "append")]
 )
 def test_who_comes_after_a_kill_sends_what_was_sent(
-    proxy: Proxy, tmp_path: Path, names: tuple[str, ...], part: str
-) -> None:
+    proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...],
+    call: str,
+) -> None:  # fmt: skip
     """A batch that arrived before the kill arrives no second time, though the run went on."""
 
     def log(steps: range) -> Experiment:
         exp = Experiment(
-            f"alice/vision/killed-{len(names)}", dash_url=proxy.url, dash_root=tmp_path,
-            echo=False, offline=True,
+            f"alice/vision/killed-{call}", dash_url=proxy.url, dash_root=tmp_path, echo=False,
+            offline=True,
         )  # fmt: skip
         with exp.run:
             for step in steps:
@@ -165,13 +171,19 @@ def test_who_comes_after_a_kill_sends_what_was_sent(
                     exp.metrics(name).log(step=step)
         return exp
 
+    sends = getattr(Server, call)
+
+    def killed_after(*args: Any) -> None:
+        sends(*args)
+        raise Killed
+
     exp = log(range(10))
     folder = folder_of(exp.folder, proxy.url)
-    proxy.fail("reset", part=part, after=True, times=1)
-    with opened(exp.folder, folder) as killed:
-        assert killed.take_lease()
-        killed.step(merge=True)
-        assert killed.lane("metrics/train").failures
+    with opened(exp.folder, folder) as delivery, monkeypatch.context() as patch:
+        patch.setattr(Server, call, killed_after)
+        assert delivery.take_lease()
+        with pytest.raises(Killed):
+            delivery.step(merge=True)
     log(range(10, 15))
     assert sync(exp.folder, folder).outcome is Outcome.DELIVERED
     with opened(exp.folder, folder) as delivery:
