@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,25 @@ def test_what_fills_a_batch_is_sent_at_once(
     delivery.step(stop=busy)
     assert list(map(len, messages(server))) == [600_000, 9, 600_000, 600_000]
     assert delivery.report().pending == 1
+
+
+def test_what_is_new_does_not_wait_for_what_has_gathered(
+    deliver: Deliver, store: RunStore, server: Loopback
+) -> None:
+    """A step ends after a second, so that the next one sends from all streams again."""
+    seconds = itertools.count()
+    delivery = deliver(clock=lambda: float(next(seconds)))
+    log(store, 5000)
+    assert delivery.step()
+    assert delivery.has_more
+    assert len(messages(server)) == 2000
+    point(store, 1)
+    assert delivery.step()
+    assert steps(server) == [0]
+    assert len(messages(server)) == 4000
+    drain(delivery)
+    assert not delivery.has_more
+    assert messages(server) == lines(5000)
 
 
 def test_everything_of_a_run_arrives(

@@ -56,6 +56,7 @@ class RunDelivery:
     Attributes:
         halted: Why nothing is sent until somebody acts.
         wake: Called when files that were on their way have arrived, or cannot now.
+        has_more: Whether the last step ended before all was sent that could be.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class RunDelivery:
         self.rejected = Rejected(folder.notes)
         self.halted: MLDashError | None = None
         self.wake: Callable[[], object] = lambda: None
+        self.has_more = False
         self._told = told
         self._backoff = backoff or backoffs.USUAL
         self._clock = clock
@@ -127,7 +129,7 @@ class RunDelivery:
             CorruptDataError: what the run's folder says about itself is damaged.
             OSError: the run's folder cannot be read.
         """
-        self._is_closing = False
+        self._is_closing = self.has_more = False
         if self.room is not None:
             self.room.look()
         if self.halted is not None and not self._may_go_on():
@@ -198,11 +200,13 @@ class RunDelivery:
         if files in list(self._lanes):
             self._files.start()
         out = (self._run_lane, files)
-        sending, sent = Sending(self._lanes, out, self.server, self._run_id(), stop), []
+        sending = Sending(self._lanes, out, self.server, self._run_id(), stop, self._clock)
+        sent = []
         for lane, verdict in sending.verdicts():
             sent += self._note_files()  # in the order in which they came
             self._note(lane, verdict)
         sent += self._note_files()
+        self.has_more = sending.is_cut_short
         return sending.moved or any(isinstance(each, (Done, Reject)) for each in sent)
 
     def _note_files(self) -> list[Verdict]:

@@ -19,6 +19,7 @@ from ml_dash.exceptions import MLDashError, NetworkError
 BUNDLE_MAX_PARTS = 250
 BUNDLE_MAX_BYTES = 1 << 21
 _FAILED_LANES_MAX = 3
+_TURN_S = 1.0
 
 Told = tuple[Lane, Verdict]
 
@@ -43,6 +44,12 @@ class Sending:
         server: Where they go.
         run_id: The run's id there.
         stop: Tells that no further batch is to be begun.
+        clock: Seconds, rising.
+
+    Attributes:
+        moved: Whether anything was dealt with.
+        is_cut_short: Whether there is more that could be sent at once: what one stream has
+            gathered must not keep for minutes what is new in the others.
     """
 
     def __init__(
@@ -52,13 +59,16 @@ class Sending:
         server: Server,
         run_id: str,
         stop: Callable[[], bool],
+        clock: Callable[[], float],
     ) -> None:
         self._lanes = list(lanes)
         self._left_out = left_out
         self._server = server
         self._run_id = run_id
         self._stop = stop
-        self.moved = False
+        self.moved = self.is_cut_short = False
+        self._ends_s = clock() + _TURN_S
+        self._clock = clock
         self._failed = 0
         self._goals: dict[Lane, int] = {}
 
@@ -81,6 +91,9 @@ class Sending:
                 if self._stop():
                     return
             busy = still
+            if busy and self._clock() >= self._ends_s:
+                self.is_cut_short = True
+                return
 
     def _round(self, busy: list[Lane]) -> Iterator[Told]:
         """Send one batch of each stream."""
