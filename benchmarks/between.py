@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Between:
@@ -27,23 +27,30 @@ class Between:
         self.requests = 0
         self._behind = port
         self._delay_s = delay_s
+        self._stopping: asyncio.Event
+        self._loop: asyncio.AbstractEventLoop
 
-    async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
-        """Serve until told to stop."""
+    async def serve(self, ready: threading.Event) -> None:
+        """Serve until told to stop; connections that are still open then end with the loop."""
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
-        async with server:
-            await stop.wait()
+        await self._stopping.wait()
+        server.close()
 
-    async def _connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def stop(self) -> None:
+        """Tell it to stop, from any thread."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._behind)
-        await asyncio.gather(
-            self._pass_on(reader, behind_writer, counted=True),
-            self._pass_on(behind_reader, writer, counted=False),
-        )
+        # Cancelled when the loop ends under an open connection; Python 3.11 would print that.
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(
+                self._pass_on(reader, behind_writer, counted=True),
+                self._pass_on(behind_reader, writer, counted=False),
+            )
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool
@@ -83,15 +90,12 @@ class Between:
 @contextmanager
 def between(port: int, delay_s: float = 0.0) -> Iterator[Between]:
     """Stand between a block and a server."""
-    made, ready, stop = Between(port, delay_s), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(
-        target=loop.run_until_complete, args=(made.serve(ready, stop),), daemon=True
-    )
+    made, ready = Between(port, delay_s), threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(made.serve(ready),), daemon=True)
     thread.start()
     ready.wait()
     try:
         yield made
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        made.stop()
         thread.join(5)

@@ -40,8 +40,9 @@ def files(every: dict[str, Any], options: Any) -> Any:
             continue
         # 0.6 opens and closes what it sends one by one; some of the files show its pace. A large
         # one it holds in memory, and copies again and again: one of 2 GiB takes many minutes.
-        count = options.files if tracker.runs else max(1, min(options.files // 10, 1000))
-        mib = options.large_mib if tracker.runs else min(options.large_mib, OLD_MAX_MIB)
+        is_old = OLD in name
+        count = max(1, min(options.files // 10, 1000)) if is_old else options.files
+        mib = min(options.large_mib, OLD_MAX_MIB) if is_old else options.large_mib
         small = _stored(tracker, count, 0)
         large = _stored(tracker, 0, mib << 20)
         rows[name] = {

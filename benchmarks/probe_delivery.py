@@ -22,8 +22,7 @@ def ml_dash(url: str, prefix: str, folder: str, names: int) -> tuple[Callable[..
     """Return what logs to one of several metrics, and what closes the run."""
     from ml_dash import Experiment
 
-    # Both as they are used most: the folder and the server; 0.6's hybrid mode writes the folder
-    # only after the server has answered, so that its remote mode is the quicker one.
+    # Where no root is given there is none: only a server.
     root = folder or None
     experiment = Experiment(prefix, dash_root=root, **({"dash_url": url} if url else {}))
     experiment.run.start()
@@ -35,13 +34,11 @@ def ml_dash(url: str, prefix: str, folder: str, names: int) -> tuple[Callable[..
     return log, experiment.run.complete
 
 
-def mlflow(url: str, prefix: str, _folder: str, names: int) -> tuple[Callable[..., Any], Any]:
-    """Return the same with MLflow, whose calls do not wait for the server."""
+def mlflow_async(url: str, prefix: str, _folder: str, names: int) -> tuple[Callable[..., Any], Any]:
+    """Return the same with MLflow, whose calls return at once and are sent behind them."""
     import mlflow
 
-    mlflow.set_tracking_uri(url)
-    mlflow.set_experiment(prefix)
-    mlflow.start_run()
+    start_mlflow(url, prefix)
 
     def log(number: int) -> None:
         named = {f"metric-{number % names}/{key}": value for key, value in POINT.items()}
@@ -54,11 +51,36 @@ def mlflow(url: str, prefix: str, _folder: str, names: int) -> tuple[Callable[..
     return log, close
 
 
+def mlflow_calls(url: str, prefix: str, _folder: str, names: int) -> tuple[Callable[..., Any], Any]:
+    """Return the same with MLflow, each of whose calls returns when the server has its number."""
+    import mlflow
+
+    start_mlflow(url, prefix)
+
+    def log(number: int) -> None:
+        for key, value in POINT.items():
+            mlflow.log_metric(f"metric-{number % names}/{key}", value, step=number)
+
+    return log, mlflow.end_run
+
+
+def start_mlflow(url: str, prefix: str) -> None:
+    """Open a run of MLflow."""
+    import mlflow
+
+    mlflow.set_tracking_uri(url)
+    mlflow.set_experiment(prefix)
+    mlflow.start_run()
+
+
+TRACKERS = {"ml_dash": ml_dash, "mlflow-calls": mlflow_calls, "mlflow-async": mlflow_async}
+
+
 def main() -> None:
     """Log, close, and tell how long each call and all of it took."""
     tracker, url, prefix, folder, calls, names = sys.argv[1:]
     with contextlib.redirect_stdout(sys.stderr):
-        log, close = (mlflow if tracker == "mlflow" else ml_dash)(url, prefix, folder, int(names))
+        log, close = TRACKERS[tracker](url, prefix, folder, int(names))
         clock, times = time.perf_counter_ns, []
         begun = clock()
         for number in range(int(calls)):

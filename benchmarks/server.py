@@ -15,20 +15,14 @@ Then `--growth` points more and nine times as many again are sent: bytes on the 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import multiprocessing
 import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import venv
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,40 +33,12 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common import START_WITHIN_S, free_port, installed, put, serving
+
 from tests.server import postgres
 
 BATCH = 1000
 WARM_S = 8.0
-START_WITHIN_S = 120.0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@contextmanager
-def serving(command: list[str], address: str, log: Path) -> Iterator[psutil.Process]:
-    """Run a server until the block ends."""
-    with open(log, "wb") as out:
-        server = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
-    try:
-        deadline = time.monotonic() + START_WITHIN_S
-        while True:
-            try:
-                httpx.get(f"{address}/health", timeout=5).raise_for_status()
-                break
-            except httpx.HTTPError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{command[0]} did not start:\n{log.read_text()}") from None
-                time.sleep(0.2)
-        yield psutil.Process(server.pid)
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
 
 
 def ml_dash_target(address: str, client: int) -> tuple[str, str]:
@@ -257,9 +223,7 @@ def mlflow(stack: ExitStack, folder: Path, python: str | None) -> Measured:
     """Start `mlflow server` on SQLite, as it is when nothing else is asked for."""
     folder.mkdir()
     if python is None:
-        venv.create(folder.with_name("env"), with_pip=True)
-        python = str(folder.with_name("env") / "bin" / "python")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "mlflow"], check=True)
+        python = installed(folder.with_name("env"), "mlflow")
     port = free_port()
     command = [python, "-m", "mlflow", "server", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
@@ -317,10 +281,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         result = compared(started(stack, Path(name), options), options)
-    text = json.dumps(result, indent=2)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", "utf-8")
+    put(result, options.json)
 
 
 if __name__ == "__main__":

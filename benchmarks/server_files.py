@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 import tempfile
 import time
@@ -20,8 +19,7 @@ from typing import Any
 
 import httpx
 import psutil
-
-from server import free_port, serving
+from common import free_port, put, serving
 
 BLOCK = bytes(range(256)) * 4096
 RANGES = 200
@@ -99,7 +97,7 @@ def main() -> None:
             serving(command, address, Path(name) / "log") as server,
             httpx.Client(base_url=address, timeout=600) as client,
         ):
-            print(json.dumps(measured(client, server, options.mib), indent=2))
+            put(measured(client, server, options.mib), None)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ each batch. Memory is the resident set of this process, which appends, compacts 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import platform
@@ -26,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from common import put
 
 from ml_dash.server import points
 from ml_dash.server.database import Database
@@ -194,10 +195,7 @@ def main() -> None:
         if arguments.postgresql:
             url = stack.enter_context(postgres.cluster(durable=True)).url("postgres")
         result = measured(url, folder, arguments.points)
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(text + "\n", "utf-8")
+    put(result, arguments.json)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.clock import Clock
+
 # Where the tests run in the background of a shell, Ctrl-C is ignored, and every program that they
 # start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -70,6 +72,12 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("ML_DASH_") and not name.startswith("ML_DASH_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a clock that stands still."""
+    return Clock()
 
 
 @pytest.fixture(autouse=True)

@@ -115,6 +115,12 @@ def checked_metadata(given: Any) -> dict[str, Any] | None:
     return given
 
 
+def check_callback(given: Any) -> None:
+    if given is not None and not callable(given):
+        raise InvalidValueError(f"on_delivery_error is {given!r}", hint="Give a function",
+                                context={"argument": "on_delivery_error"})  # fmt: skip
+
+
 def check_prefix(rules: deprecate.Rules, prefix: str) -> None:
     """Refuse a prefix that leaves the root; warn of one that names no owner and project.
 

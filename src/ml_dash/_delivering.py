@@ -10,20 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ml_dash._base import console
 from ml_dash._base.facts import about
-from ml_dash._base.policy import (
-    ErrorHandlingMode,
-    failure_of,
-    handle_error,
-    log_error,
-    recording,
-)
+from ml_dash._base.policy import ErrorHandlingMode, failure_of, handle_error, log_error, recording
 from ml_dash._base.settings import DeliverySettings
-from ml_dash.exceptions import (
-    DeliveryTimeoutError,
-    MLDashError,
-    RemoteClientError,
-    TokenStoreError,
-)
+from ml_dash._flushing import check_patience
+from ml_dash.exceptions import DeliveryTimeoutError, MLDashError, RemoteClientError, TokenStoreError
 
 if TYPE_CHECKING:
     from ml_dash._delivery.report import DeliveryReport
@@ -111,12 +101,14 @@ class Courier:
         self._store = store
 
     def _registered(self, server: Any, document: dict[str, Any]) -> dict[str, Any] | None:
-        from ml_dash._delivery.reaching import reach
+        from ml_dash._delivery.reaching import reach, say_what_is_kept
 
         try:
             return reach(server, document, self._settings.connect_timeout_s, self._say)
         except (RemoteClientError, TokenStoreError) as error:
-            if self._mode is not ErrorHandlingMode.PERMISSIVE:
+            goes_on = self._mode is ErrorHandlingMode.PERMISSIVE
+            say_what_is_kept(error, goes_on=goes_on)
+            if not goes_on:
                 server.close()
                 raise
             what = "starting to deliver the run; it goes on without the server"
@@ -147,6 +139,7 @@ class Courier:
             self._say(f"Recording {prefix} offline; `ml-dash sync` delivers it to {self.url}")
             return
         self._store.on_child_write = self._shipper.start
+        self._store.growth.on_much = self._shipper.wake
         self._shipper.start()
         if self.answer is not None:
             self._say(f"Delivering {prefix}: look at {self.url}/{prefix}")
@@ -276,7 +269,8 @@ class Courier:
             told = about("delivering", run=report.folder, count=report.delivered)
             _log.info("All data delivered to %s (%d records)", self.url, report.delivered,
                       extra=told)  # fmt: skip
-            self._say(f"All data delivered to {self.url} ({report.delivered} records)")
+            let_go = f", {report.discarded} discarded" if report.discarded else ""
+            self._say(f"All data delivered to {self.url} ({report.delivered} records{let_go})")
             return
         line = f"{report}; the rest is kept in {report.folder}"
         if report.pending:
@@ -383,9 +377,11 @@ class Delivered:
             The account of the delivery.
 
         Raises:
+            InvalidValueError: ``timeout_s`` is no number of at least 0.
             DeliveryTimeoutError: the server did not confirm everything within ``timeout_s``.
             MLDashError: by the error mode, what could not be written or delivered.
         """
+        check_patience(timeout_s)
         if self._store is not None:
             self._store.flush()
         return self._hand_over(timeout_s)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ml_dash._base.policy import raising
-from ml_dash.exceptions import DeliveryTimeoutError, RemoteRejectedError
+from ml_dash.exceptions import DeliveryTimeoutError, InvalidValueError, RemoteRejectedError
 
 if TYPE_CHECKING:
     from ml_dash._delivery.report import DeliveryReport
+
+
+def check_patience(timeout_s: float | None) -> None:
+    """Raise if something is no time to wait; infinity is one.
+
+    Raises:
+        InvalidValueError: it is no number of at least 0.
+    """
+    if timeout_s is None:
+        return
+    if not isinstance(timeout_s, Real) or not timeout_s >= 0:
+        raise InvalidValueError(
+            f"timeout_s is {timeout_s!r}",
+            hint="Give a number of seconds of at least 0; float('inf') waits for ever",
+            context={"argument": "timeout_s"},
+        )
 
 
 def check_delivered(report: DeliveryReport) -> None:
@@ -57,6 +74,7 @@ class Flushing:
             The account of the delivery, in which nothing is pending or rejected.
 
         Raises:
+            InvalidValueError: ``timeout_s`` is no number of at least 0.
             LocalWriteError: something could not be written, in every error mode.
             DeliveryTimeoutError: the server has not confirmed everything.
             RemoteRejectedError: the server has refused records; they are set aside.

@@ -153,6 +153,7 @@ class Experiment(Flushing, Delivered, Logging, RunIdentity):
         self._dash_url = self.run.api_url if dash_url is True else dash_url or None
         self.mode = arguments.operation_mode(self._dash_url, dash_root)
         arguments.check_prefix(self._rules, self.run.prefix)
+        arguments.check_callback(on_delivery_error)
         self._storage = LocalStorage(
             dash_root if dash_root is not None else arguments.spool_root(), rules=self._rules
         )

@@ -97,7 +97,7 @@ def test_a_run_comes_back_as_it_was(
     assert (document["metadata"], document["status"]) == ({"seed": 7, "best": "Infinity"},
                                                           "COMPLETED")  # fmt: skip
     compared = ml_dash("verify", ".dash")
-    assert (compared.returncode, compared.stdout.count("same")) == (0, 6), compared.stdout
+    assert (compared.returncode, compared.stdout.count("same")) == (0, 7), compared.stdout
     up = ml_dash("upload", "--json", **HONEST)
     (row,) = json.loads(up.stdout)["runs"]
     assert row["delivered"] == row["accepted"]
@@ -151,7 +151,7 @@ def test_again_fetches_what_is_new(
     third = ml_dash(*words, **HONEST)
     assert "1 logs, 1 metrics, 21 tracks, 1 files" in third.stdout
     compared = ml_dash("verify", ".dash")
-    assert (compared.returncode, compared.stdout.count("same")) == (0, 6), compared.stdout
+    assert (compared.returncode, compared.stdout.count("same")) == (0, 7), compared.stdout
     assert ml_dash("upload", **HONEST).returncode == 0
     assert ml_dash("verify", ".dash").stdout == compared.stdout
 
@@ -250,7 +250,7 @@ def test_a_part_that_fails(
         between.heal()
         assert ml_dash(*words, **HONEST).returncode == 0
         compared = ml_dash("verify", ".dash")
-        assert (compared.returncode, compared.stdout.count("same")) == (0, 6), compared.stdout
+        assert (compared.returncode, compared.stdout.count("same")) == (0, 7), compared.stdout
 
 
 def test_a_killed_download_goes_on(ml_dash: Run, live: Live, user: str, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_killed_download_goes_on(ml_dash: Run, live: Live, user: str, tmp_path
             file.write(b'{"index":1000,"da')  # a kill may leave half a line
         assert ml_dash(*words, **HONEST).returncode == 0
         compared = ml_dash("verify", ".dash")
-        assert (compared.returncode, compared.stdout.count("same")) == (0, 6), compared.stdout
+        assert (compared.returncode, compared.stdout.count("same")) == (0, 7), compared.stdout
 
 
 def test_a_damaged_byte_is_caught(ml_dash: Run, user: str, live: Live, tmp_path: Path) -> None:

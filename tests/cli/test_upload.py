@@ -82,7 +82,7 @@ def test_all_of_a_run_arrives(ml_dash: Run, live: Live, user: str, tmp_path: Pat
     assert there["params"] == {"lr": 0.1, "who": f"{user}/vision/sweep/one"}
     assert [each["message"] for each in there["logged"]] == [f"line {n}" for n in range(20)]
     compared = ml_dash("verify")
-    assert (compared.returncode, compared.stdout.count("same")) == (0, 5)
+    assert (compared.returncode, compared.stdout.count("same")) == (0, 6)
     assert "tracks/robot/pose: 20 here, 20 there, same" in compared.stdout
 
 

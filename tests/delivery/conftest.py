@@ -19,7 +19,7 @@ from ml_dash._store.run_store import RunStore
 from tests.delivery.loopback import TOKEN, Loopback, serving
 
 if TYPE_CHECKING:  # they need what the server needs
-    from tests.delivery.faults import Fault
+    from tests.delivery.fault import Fault
     from tests.delivery.proxy import Proxy
     from tests.delivery.site import Site, World
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,25 +53,44 @@ def wanted(blocks: Iterable[tuple[int, int]], refused: Mapping[str, int]) -> Con
     return made
 
 
-def stored(run: Path) -> Content:
-    """Return what is on disk of a run that has ended."""
+def stored(run: Path, refused: Iterable[Mapping[str, Any]] = ()) -> Content:
+    """Return what is on disk of a run that has ended, but for what the server has refused.
+
+    Args:
+        run: The run's folder.
+        refused: What is kept aside of it.
+    """
+    without: dict[str, set[int]] = defaultdict(set)
+    for entry in refused:
+        without[entry["stream"]].add(entry["number"])
     made = Content()
-    for point in _lines(run / "metrics/train/data.jsonl"):
+    for point in _lines(run / "metrics/train/data.jsonl", without["metrics/train"]):
         made.points.append((point["data"]["step"], str(point["data"]["loss"])))
-    made.others = [point["data"]["step"] for point in _lines(run / "metrics/eval%2Ftop/data.jsonl")]
-    made.logs = [(e["message"], e["metadata"]["n"]) for e in _lines(run / "logs/logs.jsonl")]
-    made.entries = [(e["timestamp"], e["x"]) for e in _lines(run / "tracks/robot_pose/data.jsonl")]
-    made.params = codec.decode((run / "parameters.json").read_bytes())["data"]
-    for file in codec.decode((run / "files/.files_metadata.json").read_bytes())["files"]:
-        if not file.get("deletedAt"):
-            path = f"{file['path'].strip('/')}/{file['filename']}"
-            made.files[path] = hashlib.sha256(next(run.glob(f"files/**/{file['id']}/*"))
-                                              .read_bytes()).hexdigest()  # fmt: skip
+    others = _lines(run / "metrics/eval%2Ftop/data.jsonl", without["metrics/eval/top"])
+    made.others = [point["data"]["step"] for point in others]
+    lines = _lines(run / "logs/logs.jsonl", without["logs"])
+    made.logs = [(line["message"], line["metadata"]["n"]) for line in lines]
+    entries = _lines(run / "tracks/robot_pose/data.jsonl", without["tracks/robot/pose"])
+    made.entries = [(entry["timestamp"], entry["x"]) for entry in entries]
+    for changes in _events(run, "params", without["params"]):
+        made.params |= changes["data"]
+    for event in _events(run, "file", without["files"]):
+        file = event["record"]
+        path = f"{file['path'].strip('/')}/{file['filename']}"
+        content = next(run.glob(f"files/**/{file['id']}/*")).read_bytes()
+        made.files[path] = hashlib.sha256(content).hexdigest()
     return made
 
 
-def _lines(path: Path) -> list[Any]:
-    return [codec.decode(line) for line in path.read_bytes().splitlines()]
+def _lines(path: Path, without: Collection[int]) -> list[Any]:
+    lines = path.read_bytes().splitlines()
+    return [codec.decode(line) for at, line in enumerate(lines) if at not in without]
+
+
+def _events(run: Path, kind: str, without: Collection[int]) -> list[Any]:
+    events = [event["data"] for event in _lines(run / ".ml-dash/journal.jsonl", ())
+              if event["kind"] == kind]  # fmt: skip
+    return [event for at, event in enumerate(events) if at not in without]
 
 
 def found(url: str, token: str, owner: str, run_id: str) -> Content:

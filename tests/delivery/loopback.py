@@ -316,6 +316,10 @@ class _Handler(BaseHTTPRequestHandler):
                      for path, found in sums.items()]  # fmt: skip
             page = {"files": files, "totalCount": len(files), "hasMore": False}
             return {"experimentById": {"filesPaginated": page}}
+        if "GetExperiment(" in body["query"]:
+            run = self.server.runs.get(variables["id"])
+            found = run and {**run.facts, "id": variables["id"], "status": run.statuses[-1]}
+            return {"experimentById": found}
         if "GetExperimentNode" in body["query"]:
             asked = variables["experimentId"]
             ids = [node["id"] for node in self.server.nodes.values() if node.get("run") == asked]

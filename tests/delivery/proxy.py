@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ class Proxy(Loopback):
         bundles: Whether it says that it takes records of several streams, and several files, in
             one request.
         tls: What new connections are encrypted with; None for not at all.
+        poison: Requests with this are refused for good with 422; nothing is, when it is empty.
     """
 
     allow_reuse_address = True
@@ -45,6 +47,7 @@ class Proxy(Loopback):
         self._each: Fault | None = None
         self._left: dict[str, int] = {}
         self.tls: ssl.SSLContext | None = None
+        self.poison = b""
         self._thread = threading.Thread()
 
     def open_port(self) -> None:
@@ -108,6 +111,9 @@ class Proxy(Loopback):
         return connection, address
 
 
+_REFUSED = Fault(status=422)
+
+
 class _Passing(_Handler):
     server: Proxy
 
@@ -136,7 +142,10 @@ class _Passing(_Handler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - of the base class
 
     def next_fault(self, body: bytes) -> Fault | None:
-        return super().next_fault(body) or self.server.each_fault(self.command, self.path)
+        fault = super().next_fault(body) or self.server.each_fault(self.command, self.path)
+        if not self.server.poison or self.server.poison not in body:
+            return fault
+        return _REFUSED if fault is None else replace(fault, after=False)  # it takes no effect
 
     def _plain(self, body: bytes) -> bytes:
         packed = self.headers.get("content-encoding") == "gzip"

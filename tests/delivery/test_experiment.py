@@ -157,18 +157,23 @@ def test_no_token_at_the_start(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.mark.parametrize("mode", ["strict", "default"])
 def test_a_refused_token_at_the_start(make: Make, server: Loopback, mode: str) -> None:
-    """A token that the server refuses stops the start at once."""
+    """A token that the server refuses stops the start at once, and it says that nothing is kept."""
     server.token = "another"
-    with pytest.raises(CredentialsRejectedError):
+    with pytest.raises(CredentialsRejectedError, match="offline=True") as caught:
         make(error_mode=mode).run.start()
+    assert caught.value.kept == "nothing was recorded"
 
 
-def test_permissive_goes_on_without_credentials(make: Make, server: Loopback) -> None:
+def test_permissive_goes_on_without_credentials(
+    make: Make, server: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
     """In PERMISSIVE mode the run is recorded all the same, and delivered when that works."""
     server.token = "another"
     exp = make(error_mode="permissive")
     with exp.run:
         record(exp)
+    assert "Kept: what is logged from now on stays in the run's folder" in caplog.text
+    assert "nothing was recorded" not in caplog.text
     assert exp.delivery.pending
     server.token = TOKEN
     assert sync(exp.folder, folder_of(exp.folder, server.url)).outcome is Outcome.DELIVERED
@@ -186,6 +191,7 @@ def test_an_unreachable_server_at_the_start(
     with pytest.raises(ServerUnreachableError, match="offline=True") as caught:
         make(dash_url=url, error_mode=mode).run.start()
     assert caught.value.__cause__ is not None
+    assert caught.value.kept == "nothing was recorded"
 
 
 def test_a_server_that_comes_up_during_the_start(
@@ -383,8 +389,8 @@ def test_a_spool_has_room_for_so_many_bytes_of_files(
     make: Make, server: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Files that wait count with their size; what is replaced, deleted or delivered does not."""
-    monkeypatch.setenv("ML_DASH_SPOOL_MAX_BYTES", "14000")
-    (tmp_path / "w.bin").write_bytes(b"w" * 4000)
+    monkeypatch.setenv("ML_DASH_SPOOL_MAX_BYTES", "119000")
+    (tmp_path / "w.bin").write_bytes(b"w" * 40_000)
     source = str(tmp_path / "w.bin")
     exp = make(dash_root=None)
     with exp.run:
@@ -392,10 +398,10 @@ def test_a_spool_has_room_for_so_many_bytes_of_files(
         for _ in range(5):  # of the same name
             exp.files("models").save(source, to="w.bin")
         exp.files("models").save(source, to="x.bin")
-        with pytest.raises(FileUploadError, match="4000 more are to, and ML_DASH_SPOOL_MAX_BYTES"):
+        with pytest.raises(FileUploadError, match="40000 more are to, and ML_DASH_SPOOL_MAX_BYTES"):
             exp.files("models").save(source, to="y.bin")
         with pytest.raises(FileUploadError, match="ML_DASH_SPOOL_MAX_BYTES"):
-            exp.files("models").save_text("z" * 4000, to="y.txt")
+            exp.files("models").save_text("z" * 40_000, to="y.txt")
         assert not [path for path in exp.folder.rglob("*") if path.name in ("y.bin", "y.txt")]
         exp.files("models/x.bin").delete()
         exp.files("models").save(source, to="y.bin")
@@ -403,7 +409,6 @@ def test_a_spool_has_room_for_so_many_bytes_of_files(
         exp.flush()
         exp.files("models").save(source, to="z.bin")
     assert set(server.files()) == {"models/w.bin", "models/y.bin", "models/z.bin"}
-
 
 
 def test_a_killed_run_is_delivered_by_the_next(

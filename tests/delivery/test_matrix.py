@@ -5,7 +5,6 @@ Between the script, a process of its own, and the project's own server is a prox
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,13 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
-from ml_dash._delivery.bulk import opened
 from ml_dash._delivery.target import folder_of
 from ml_dash._delivery.telling import TELL_AFTER_S
 from tests.delivery import faults
+from tests.delivery.account import account_of, adds_up, refused
 from tests.delivery.content import Content, found, wanted
-from tests.delivery.faults import FAULTS, MODES, SHOWN, Fault, Verdict
+from tests.delivery.fault import MODES, SHOWN, Fault, Verdict
+from tests.delivery.faults import FAULTS
 from tests.delivery.site import World
 from tests.delivery.training import BLOCK, STREAMS, Seen, Training, run_command
 
@@ -51,20 +51,6 @@ def there(world: World, run: Path) -> Content:
     return found(world.site.server.address, world.token, world.namespace, run_id)
 
 
-def refused(run: Path) -> list[dict[str, Any]]:
-    """Return what is kept aside of a run."""
-    (path,) = run.glob(".ml-dash/delivery/*/rejected.jsonl")
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def adds_up(report: dict[str, Any]) -> None:
-    """See that each stream's account, and the sum of all, adds up."""
-    for row in [*report["streams"].values(), {**report, "rejected": {"all": report["rejected"]},
-                                              "discarded": 0}]:  # fmt: skip
-        rest = row["delivered"] + row["pending"] + row["discarded"] + sum(row["rejected"].values())
-        assert row["accepted"] == rest, report
-
-
 def all_there(world: World, run: Path, report: dict[str, Any], fault: Fault, *starts: int) -> None:
     """See that the server has what was accepted without what is kept aside, once, in order."""
     adds_up(report)
@@ -76,7 +62,7 @@ def all_there(world: World, run: Path, report: dict[str, Any], fault: Fault, *st
     assert report["rejected"] == len(streams)
     if fault.poison is None:
         return
-    aside = refused(run)
+    aside = refused(run, world.url)
     assert sorted(entry["stream"] for entry in aside) == sorted(streams)
     assert all(str(entry["status"]) in fault.name and entry["reason"] for entry in aside)
 
@@ -173,13 +159,7 @@ def synced(world: World, run: Path, fault: Fault) -> None:
         return
     code, _ = run_command(world.setup(), "sync", str(run))
     assert code == (3 if fault.poison else 0)
-    all_there(world, run, account_of(world, run), fault, 0, BLOCK)
-
-
-def account_of(world: World, run: Path) -> dict[str, Any]:
-    """Return the account of a run that nobody writes."""
-    with opened(run, folder_of(run, world.url)) as delivery:
-        return delivery.report().as_dict()
+    all_there(world, run, account_of(run, world.url), fault, 0, BLOCK)
 
 
 def open_in_vain(world: World, mode: str, fault: Fault) -> str:
@@ -221,7 +201,7 @@ def test_a_permissive_start_that_fails(make: Make, fault: Fault, end: str) -> No
     world.scripts.clear()
     fault.stop(world)
     assert run_command(world.setup(), "sync", str(script.folder))[0] == 0
-    all_there(world, script.folder, account_of(world, script.folder), fault, 0)
+    all_there(world, script.folder, account_of(script.folder, world.url), fault, 0)
 
 
 @pytest.mark.parametrize("bundled", [True, False], ids=["bundled", "apart"])
@@ -273,7 +253,7 @@ def test_a_server_that_does_not_know_keys(make: Make, killed: bool) -> None:
         script.kill()
         world.scripts.clear()
         assert run_command(world.setup(), "sync", str(script.folder))[0] == 0
-        report = account_of(world, script.folder)
+        report = account_of(script.folder, world.url)
     else:
         report = script.do("close")
     adds_up(report)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ml_dash import Experiment
 from ml_dash._delivery import backoff, shipper
 from ml_dash._delivery.backoff import Backoff
-from ml_dash._delivery.bulk import opened, sync
+from ml_dash._delivery.bulk import Outcome, opened, sync
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.target import folder_of
 from ml_dash._delivery.verify import verify
@@ -144,6 +145,51 @@ def test_a_bundle_whose_answer_is_lost_is_stored_once(proxy: Proxy, tmp_path: Pa
         exp.flush()
         proxy.heal()
     check(exp, proxy.url, 100)
+
+
+class Killed(BaseException):
+    """What a process does not survive."""
+
+
+@pytest.mark.parametrize(
+    ("names", "call"), [(("train", "val"), "append_bundle"), (("train",), "append")]
+)
+def test_who_comes_after_a_kill_sends_what_was_sent(
+    proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...],
+    call: str,
+) -> None:  # fmt: skip
+    """A batch that arrived before the kill arrives no second time, though the run went on."""
+
+    def log(steps: range) -> Experiment:
+        exp = Experiment(
+            f"alice/vision/killed-{call}", dash_url=proxy.url, dash_root=tmp_path, echo=False,
+            offline=True,
+        )  # fmt: skip
+        with exp.run:
+            for step in steps:
+                for name in names:
+                    exp.metrics(name).log(step=step)
+        return exp
+
+    sends = getattr(Server, call)
+
+    def killed_after(*args: Any) -> None:
+        sends(*args)
+        raise Killed
+
+    exp = log(range(10))
+    folder = folder_of(exp.folder, proxy.url)
+    with opened(exp.folder, folder) as delivery, monkeypatch.context() as patch:
+        patch.setattr(Server, call, killed_after)
+        assert delivery.take_lease()
+        with pytest.raises(Killed):
+            delivery.step(merge=True)
+    log(range(10, 15))
+    assert sync(exp.folder, folder).outcome is Outcome.DELIVERED
+    with opened(exp.folder, folder) as delivery:
+        rows = {row.stream: row for row in verify(delivery)}
+    assert [rows[f"metrics/{name}"].there for name in names] == [15] * len(names)
+    assert all(row.same for row in rows.values()), rows
 
 
 def test_the_account_is_shown_with_the_run(proxy: Proxy, tmp_path: Path) -> None:

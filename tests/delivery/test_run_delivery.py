@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,12 @@ def point(store: RunStore, count: int, name: str | None = "train", start: int = 
         stream.append_point(codec.encode({"step": number, "loss": float("nan")}), 1.5)
 
 
+def long_line(store: RunStore, size: int) -> None:
+    """Write a log line of about so many bytes."""
+    tail = LogStore.encode("info", "x" * size, "2026-01-01T00:00:00Z", {})
+    store.write(store.logs.stream, tail, "logs")
+
+
 def drain(delivery: RunDelivery) -> None:
     """Send until nothing moves."""
     while delivery.step(merge=True) or delivery.sends_files:
@@ -54,6 +61,67 @@ def lines(count: int) -> list[str]:
 def steps(server: Loopback, name: str = "train") -> list[int]:
     """Return the numbers of the points that arrived."""
     return [each["step"] for each in server.run.points.get(name, [])]
+
+
+def test_a_step_ends_though_more_is_logged(
+    deliver: Deliver, store: RunStore, server: Loopback
+) -> None:
+    """What comes while it sends waits for the next one: not a request for every few records."""
+    delivery = deliver()
+    log(store, 3)
+    drain(delivery)
+    point(store, 2)
+    log(store, 2, start=3)
+    logged = iter(range(5, 1000))
+
+    def busy() -> bool:
+        log(store, 1, start=next(logged))
+        return False
+
+    before = len(server.seen)
+    assert delivery.step(stop=busy)
+    assert len(server.seen) - before <= 3
+    assert steps(server) == [0, 1]
+    assert messages(server) == lines(next(logged)) == lines(6)
+
+
+def test_what_fills_a_batch_is_sent_at_once(
+    deliver: Deliver, store: RunStore, server: Loopback
+) -> None:
+    """A step goes on where as much has come meanwhile as goes in one request."""
+    delivery = deliver()
+    drain(delivery)
+    more = iter([[], [600_000, 600_000], [], [9]])
+
+    def busy() -> bool:
+        for size in next(more, []):
+            long_line(store, size)
+        return False
+
+    for size in (600_000, 9):
+        long_line(store, size)
+    delivery.step(stop=busy)
+    assert list(map(len, messages(server))) == [600_000, 9, 600_000, 600_000]
+    assert delivery.report().pending == 1
+
+
+def test_what_is_new_does_not_wait_for_what_has_gathered(
+    deliver: Deliver, store: RunStore, server: Loopback
+) -> None:
+    """A step ends after a second, so that the next one sends from all streams again."""
+    seconds = itertools.count()
+    delivery = deliver(clock=lambda: float(next(seconds)))
+    log(store, 5000)
+    assert delivery.step()
+    assert delivery.has_more
+    assert len(messages(server)) == 2000
+    point(store, 1)
+    assert delivery.step()
+    assert steps(server) == [0]
+    assert len(messages(server)) == 4000
+    drain(delivery)
+    assert not delivery.has_more
+    assert messages(server) == lines(5000)
 
 
 def test_everything_of_a_run_arrives(

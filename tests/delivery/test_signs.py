@@ -14,25 +14,11 @@ from ml_dash._delivery.signs import REPORT_EVERY_S, Signs
 from ml_dash._delivery.telling import Telling
 from ml_dash._store.run_store import RunStore
 from ml_dash.exceptions import MLDashError
+from tests.clock import Clock
 from tests.delivery.loopback import Loopback
 from tests.delivery.test_run_delivery import drain, lines, log, messages
 
 Deliver = Callable[..., RunDelivery]
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return a clock that stands still."""
-    return Clock()
 
 
 @pytest.fixture

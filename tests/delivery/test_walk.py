@@ -1,21 +1,26 @@
-"""A script that fails, is killed, started and synced at random; and what the server has then."""
+"""A script that fails, is killed, started and synced at random, and logs what a server refuses."""
 
 from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 pytest.importorskip("uvicorn")
 
 from ml_dash._delivery.target import folder_of
+from ml_dash.cli_commands._codes import PARTLY
+from tests.delivery.account import account_of, adds_up, refused
 from tests.delivery.content import found, stored
-from tests.delivery.faults import FAULTS, Fault, Verdict
+from tests.delivery.fault import Fault, Verdict
+from tests.delivery.faults import FAULTS, nested
 from tests.delivery.site import World
-from tests.delivery.training import BLOCK, run_command
+from tests.delivery.training import BLOCK, Poison, run_command
 
 SEEDS = range(30) if os.environ.get("ML_DASH_TEST_FULL") else range(2)
 STEPS = 16
@@ -27,6 +32,11 @@ FAILURES = [
     if verdict in (Verdict.OUTAGE, Verdict.HALT)
     and not (fault.tls or fault.small_disks or fault.meet or fault.starts_again)
 ]
+WORD = b"poison-422"
+POISONS = (
+    Poison({"text": WORD.decode()}, WORD),
+    Poison({"deep": nested(100)}, streams=("metrics/train", "logs")),  # a 400 of the server itself
+)
 
 
 class Walk:
@@ -47,9 +57,9 @@ class Walk:
     def step(self) -> None:
         """Go one step."""
         moves = [self.fail if self._fault is None else self.heal]
-        moves += [self.log, self.log, self.kill, self.kill_while_it_logs, self.close]
+        moves += [self.log, self.log_poison, self.kill, self.kill_while_it_logs, self.close]
         if not self._world.scripts:
-            moves = [moves[0], self.begin, self.begin, self.sync]
+            moves = [moves[0], self.begin, self.begin, self.sync, self.mend]
         move = self._chance.choice(moves)
         self.way.append(move.__name__)
         move()
@@ -74,6 +84,13 @@ class Walk:
         """Log a few records of each stream."""
         self._world.training.do("record", self._next())
 
+    def log_poison(self) -> None:
+        """Log a few records of each stream, some of which the server refuses for good."""
+        poison = self._chance.choice(POISONS)
+        streams = self._chance.sample(poison.streams, self._chance.randint(1, len(poison.streams)))
+        poison = replace(poison, streams=tuple(streams))
+        self._world.training.do("record", self._next(), BLOCK, poison)
+
     def _next(self) -> int:
         self._start += BLOCK
         return self._start
@@ -95,32 +112,56 @@ class Walk:
 
     def sync(self) -> None:
         """Let a sync try."""
+        self._command("sync", "--timeout", "0.3")
+
+    def mend(self) -> None:
+        """Send what was refused once more, in vain, or let go of it."""
+        self._command("rejected", *self._chance.choice((["retry"], ["discard", "--yes"])))
+
+    def _command(self, *words: str) -> None:
         setup = self._world.setup()
         if setup.root.joinpath(setup.prefix).exists():
-            run_command(setup, "sync", "--timeout", "0.3", str(setup.root / setup.prefix))
+            run_command(setup, *words, str(setup.root / setup.prefix))
 
     def end(self) -> None:
         """Let everything work, end the run, and deliver it."""
         self.heal()
         if not self._world.scripts:
             self.begin()
-        self.log()
+        self.log_poison()
         self._world.env["ML_DASH_CLOSE_TIMEOUT"] = "60"
         self.close()
         setup = self._world.setup()
-        assert run_command(setup, "sync", str(setup.root / setup.prefix))[0] == 0
+        assert run_command(setup, "sync", str(setup.root / setup.prefix))[0] == PARTLY
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_walk(make: Callable[[Fault], World], seed: int) -> None:
-    """In the end the server has what the folder has: each record once, in the same order."""
+    """The server has what the folder has but for what it refused: each record once, in order."""
     world = make(replace(FAILURES[0], env=FASTER))
+    world.proxy.poison = WORD
     walk = Walk(world, random.Random(seed))
     for _ in range(STEPS):
         walk.step()
     walk.end()
     run = world.root / world.setup().prefix
+    aside = refused(run, world.url)
     run_id = folder_of(run, world.url).target.run_id
     there = found(world.site.server.address, world.token, world.namespace, run_id)
-    assert there == stored(run), walk.way
+    assert there == stored(run, aside), walk.way
     assert there.logs
+    assert all(is_poisoned(entry) and entry["reason"] for entry in aside), walk.way
+    report = account_of(run, world.url)
+    adds_up(report)
+    assert (report["pending"], report["maybe_duplicated"]) == (0, 0)
+    assert Counter(entry["stream"] for entry in aside) == Counter({
+        name: sum(row["rejected"].values()) + row["discarded"]
+        for name, row in report["streams"].items()
+    }), walk.way  # fmt: skip
+
+
+def is_poisoned(entry: dict[str, Any]) -> bool:
+    """Tell whether something that was refused is what a server refuses."""
+    return entry["status"] in (400, 422) and any(
+        mark in entry["record"] for mark in ("poison", '"deep"')
+    )

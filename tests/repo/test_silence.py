@@ -35,7 +35,7 @@ ALLOWED = {
         "look_at_server: MLDashError": "the error is what was found, and is printed",
     },
     "_delivery/identity.py": {
-        "_is_another: (FileNotFoundError, NotADirectoryError, CorruptDataError)": "where no notes "
+        "place_of: (FileNotFoundError, NotADirectoryError, CorruptDataError)": "where no notes "
         "can be read there is no original, and the folder was moved",
     },
     "_delivery/prune.py": {
@@ -142,6 +142,9 @@ ALLOWED = {
     "cli_commands/profile.py": {
         "_user: (KeyError, OSError)": "a user that the system has no name for",
     },
+    "cli_commands/rejected.py": {
+        "_refused: (MLDashError, OSError)": "told at once, and part of the exit code",
+    },
     "cli_commands/upload.py": {
         "_send: (MLDashError, OSError)": "told at once, counted, and part of the exit code",
     },
@@ -204,6 +207,10 @@ ALLOWED = {
     "server/records/logs.py": {
         "microseconds: (ValueError, OverflowError)": "a text without a time gives no time; the "
         "text itself is kept",
+    },
+    "server/web/bundle.py": {
+        "_stored_together: errors.FORESEEN": "each part is stored by itself then, and meets its "
+        "own",
     },
     "server/web/track_table.py": {
         "_can_be_written: NotImplementedError": "that is the question",

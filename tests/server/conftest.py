@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.server import postgres
+
+if TYPE_CHECKING:
+    from tests.server.web.wire import World
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,3 +55,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'server.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Return a run with something of each kind, on a server for the tests of a module."""
+    from ml_dash.server.settings import ServerSettings
+    from tests.server.live import running
+    from tests.server.web.wire import made_run
+
+    with running(ServerSettings(data=tmp_path_factory.mktemp("data"))) as live:
+        yield made_run(live)

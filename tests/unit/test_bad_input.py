@@ -161,6 +161,23 @@ def test_a_wrong_variable_is_named(
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("value", ["-1", "nan", "soon"])
+def test_a_patience_may_be_infinite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """A wrong one is told that, too."""
+    monkeypatch.setenv("ML_DASH_CLOSE_TIMEOUT", value)
+    with pytest.raises(ConfigurationError, match="or inf to wait for ever"):
+        Experiment("o/p/n", dash_root=tmp_path, dash_url="http://127.0.0.1:9")
+
+
+def test_what_cannot_be_called_is_no_callback(tmp_path: Path) -> None:
+    """It is refused at the call, and nothing is recorded."""
+    with pytest.raises(InvalidValueError, match="on_delivery_error is 5"):
+        Experiment("o/p/n", dash_root=tmp_path, on_delivery_error=5)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("place", ["logs", "metrics", "tracks", "files", ".ml-dash", "o"])
 def test_a_planted_link_is_not_followed(tmp_path: Path, place: str) -> None:
     """A folder of the run, or of its prefix, that leads elsewhere is refused at the start."""

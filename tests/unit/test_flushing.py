@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ml_dash import Experiment
-from ml_dash.exceptions import DeliveryTimeoutError, LocalWriteError
+from ml_dash.exceptions import DeliveryTimeoutError, InvalidValueError, LocalWriteError
 
 WAYS: dict[str, Callable[[Experiment], Any]] = {
     "experiment": lambda exp: exp.flush_or_raise(),
@@ -24,6 +24,17 @@ WAYS: dict[str, Callable[[Experiment], Any]] = {
     "cancel": lambda exp: exp.run.cancel_or_raise(),
 }
 by_way = pytest.mark.parametrize("way", WAYS)
+
+
+@pytest.mark.parametrize("timeout_s", [-1, float("nan"), "soon"])
+def test_a_time_that_cannot_be_waited(tmp_path: Path, timeout_s: Any) -> None:
+    """Is refused by name, whether there is a server or not."""
+    exp = Experiment("o/p/n", dash_root=tmp_path, echo=False)
+    with exp.run:
+        for flush in (exp.flush, exp.flush_or_raise):
+            with pytest.raises(InvalidValueError, match="timeout_s is"):
+                flush(timeout_s)
+        exp.flush(float("inf"))
 
 
 @by_way

@@ -21,15 +21,6 @@ from ml_dash.exceptions import (
 )
 
 
-@pytest.fixture
-def exp(tmp_path: Path) -> Any:
-    """Return an open experiment."""
-    exp = Experiment("o/p/n", dash_root=tmp_path, echo=False)
-    exp.run.start()
-    yield exp
-    exp.run.complete()
-
-
 def points(exp: Experiment, name: str | None = "m") -> list[dict[str, Any]]:
     """Return the points of a metric, without index and time."""
     return [point["data"] for point in exp.metrics(name).read(limit=10_000)["data"]]

@@ -22,15 +22,6 @@ from ml_dash.exceptions import (
 from ml_dash.storage import LocalStorage
 
 
-@pytest.fixture
-def exp(tmp_path: Path) -> Any:
-    """Return an open experiment."""
-    exp = Experiment("o/p/n", dash_root=tmp_path, echo=False)
-    exp.run.start()
-    yield exp
-    exp.run.complete()
-
-
 def entries(exp: Experiment, topic: str = "t") -> list[dict[str, Any]]:
     """Return a track's entries."""
     return exp.tracks(topic).list_entries()

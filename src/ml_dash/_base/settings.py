@@ -72,8 +72,14 @@ def read_int(name: str, default: int, minimum: int = 1) -> int:
     return number
 
 
-def read_float(name: str, default: float, minimum: float = 0.0) -> float:
+def read_float(name: str, default: float, minimum: float = 0.0, more: str = "") -> float:
     """Return a number variable.
+
+    Args:
+        name: The variable.
+        default: What it is when it is not set.
+        minimum: The least that it may be.
+        more: What else its reader takes, in words.
 
     Raises:
         ConfigurationError: it is no finite number, or below ``minimum``.
@@ -81,12 +87,13 @@ def read_float(name: str, default: float, minimum: float = 0.0) -> float:
     value = os.environ.get(name)
     if value is None or not value.strip():
         return default
+    allowed = f"a number of at least {minimum:g}{more}"
     try:
         number = float(value)
     except ValueError as error:
-        raise _wrong(name, value, f"a number of at least {minimum:g}") from error
+        raise _wrong(name, value, allowed) from error
     if not minimum <= number < float("inf"):
-        raise _wrong(name, value, f"a number of at least {minimum:g}")
+        raise _wrong(name, value, allowed)
     return number
 
 
@@ -169,4 +176,4 @@ def _read_patience(name: str, default: float) -> float:
     """Return a number of seconds that may be infinite."""
     if os.environ.get(name, "").strip().lower() in ("inf", "infinite", "infinity"):
         return float("inf")
-    return read_float(name, default)
+    return read_float(name, default, more=", or inf to wait for ever")

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ml_dash._delivery.cursors import Cursor, InFlight, digest
-from ml_dash._delivery.ports import Batch, Piece, Source
+from ml_dash._delivery.ports import Batch, Bounds, Piece, Source
 from ml_dash.exceptions import CorruptDataError
 
 ALL = 1 << 62
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How large a batch may be.
-
-    Attributes:
-        max_records: At most so many records.
-        max_bytes: At most so many bytes, unless one record alone is larger.
-    """
-
-    max_records: int = 5000
-    max_bytes: int = 1 << 19
-
-
 def cut(
-    source: Source, cursor: Cursor, bounds: Bounds, run_key: str
+    source: Source, cursor: Cursor, bounds: Bounds, run_key: str, size: int
 ) -> tuple[Cursor, Batch | None]:
     """Return the cursor with the next batch named in it, and the batch; None when there is none.
 
     What lies between the records (blank lines, events of other kinds) is passed over; where that
     is all there is, the cursor is behind it.
 
+    Args:
+        source: The stream.
+        cursor: How far it is dealt with.
+        bounds: How large the batch may be.
+        run_key: First part of its key.
+        size: Up to where the stream is looked at, in bytes.
+
     Raises:
         OSError: the stream cannot be read.
         CorruptDataError: the stream is shorter than what is already delivered.
     """
-    size = source.size()
     if size < cursor.offset:
         raise _shrunk(source, cursor, size)
     if size == cursor.offset:

@@ -79,7 +79,7 @@ def look_at_spool(root: Path, max_bytes: int) -> Finding:
     """Return how much lies in the spool, and whether a run there is at its limit."""
     sizes = {run: _size_of(run) for run in runs_below(root)}
     full = [run for run, size in sizes.items() if size >= max_bytes]
-    text = f"{len(sizes)} runs with {sum(sizes.values()) / 2**20:.1f} MiB in {root}"
+    text = f"{_runs(len(sizes))} with {sum(sizes.values()) / 2**20:.1f} MiB in {root}"
     if full:
         text += f"; {len(full)} have reached {SPOOL_MAX_BYTES}, such as {full[0]}"
     return Finding("spool", not full, text)
@@ -92,6 +92,10 @@ def _size_of(folder: Path) -> int:
             with suppress(FileNotFoundError):  # delivered, and gone, meanwhile
                 found += os.lstat(os.path.join(place, name)).st_size
     return found
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 class Runs:
@@ -108,7 +112,7 @@ class Runs:
     def __init__(self, runs: Iterable[tuple[Path, TargetFolder]]) -> None:
         self.owed_to: list[str] = []
         self.findings: list[Finding] = []
-        self._pending = self._rejected = self._looked = 0
+        self._pending = self._rejected = self._looked = self._owing = 0
         for run, folder in runs:
             try:
                 self._look(run, folder)
@@ -121,6 +125,7 @@ class Runs:
             report = delivery.report()
         self._looked += 1
         self._pending += report.pending
+        self._owing += bool(report.pending)
         self._rejected += report.rejected
         if not report.is_complete and report.url not in self.owed_to:
             self.owed_to.append(report.url)
@@ -129,7 +134,7 @@ class Runs:
 
     def _sum_up(self) -> None:
         hint = "; deliver with `ml-dash sync`" if self._pending else ""
-        text = f"{self._pending} records of {self._looked} runs{hint}"
+        text = f"{self._pending} records of {_runs(self._owing)}, out of {self._looked}{hint}"
         self.findings.append(Finding("pending", not self._pending, text))
         hint = "; see `ml-dash rejected list`" if self._rejected else ""
         text = f"{self._rejected} records{hint}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from ml_dash._base.facts import about
@@ -42,18 +43,51 @@ def renew(folder: TargetFolder, run_prefix: str) -> None:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run's folder is, as its notes see it; both are None where they were made.
+
+    Attributes:
+        copy_of: The original, which is there.
+        moved_from: Where it was before, and nothing of it is now.
+    """
+
+    copy_of: str | None = None
+    moved_from: str | None = None
+
+
+def place_of(folder: TargetFolder) -> Place:
+    """Look whether the run's folder is a copy, or was moved.
+
+    Raises:
+        CorruptDataError: the notes are damaged.
+        OSError: they cannot be read.
+    """
+    home = folder.target.home
+    if home in ("", os.path.realpath(folder.run)):
+        return Place()
+    original = TargetFolder(Path(home) / folder.path.relative_to(folder.run))
+    try:
+        if original.path.samefile(folder.path):
+            return Place()  # seen by two ways
+        if original.target.run_key == folder.target.run_key:
+            return Place(copy_of=home)
+    except (FileNotFoundError, NotADirectoryError, CorruptDataError):
+        pass  # what is there now is not this run
+    return Place(moved_from=home)
+
+
 def check_place(folder: TargetFolder) -> None:
-    """Look whether the run's folder is a copy.
+    """See that the run's folder is no copy.
 
     Raises:
         RunCopiedError: it is a copy, and the original is there.
         CorruptDataError: the notes are damaged.
         OSError: they cannot be read.
     """
-    home = folder.target.home
-    moved = home not in ("", os.path.realpath(folder.run))
-    if moved and _is_another(folder, Path(home)):
-        raise _copied(folder, home)
+    original = place_of(folder).copy_of
+    if original is not None:
+        raise _copied(folder, original)
 
 
 def settle_place(folder: TargetFolder) -> None:
@@ -74,17 +108,6 @@ def settle_place(folder: TargetFolder) -> None:
             "The run's folder %s is at %s now, and is delivered from there", target.home, home,
             extra=about("delivering", run=home),
         )  # fmt: skip
-
-
-def _is_another(folder: TargetFolder, home: Path) -> bool:
-    """Tell whether the same run's notes are in another folder as well."""
-    original = TargetFolder(home / folder.path.relative_to(folder.run))
-    try:
-        if original.path.samefile(folder.path):
-            return False  # seen by two ways
-        return original.target.run_key == folder.target.run_key
-    except (FileNotFoundError, NotADirectoryError, CorruptDataError):
-        return False
 
 
 def _copied(folder: TargetFolder, home: str) -> RunCopiedError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import Enum
 from typing import TypeVar
@@ -13,8 +13,7 @@ from typing import TypeVar
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery import batch as batches
 from ml_dash._delivery.backoff import Backoff
-from ml_dash._delivery.batch import Bounds
-from ml_dash._delivery.cursors import Cursor, CursorFile
+from ml_dash._delivery.cursors import Cursor, Cursors
 from ml_dash._delivery.ports import Batch, Sink, Source
 from ml_dash._delivery.rejected import Rejected
 from ml_dash._delivery.verdicts import Done, Halt, Reject, Retry, Verdict
@@ -38,10 +37,9 @@ class Lane:
     Args:
         source: Gives the records.
         sink: Takes them.
-        cursors: Keeps how far they are delivered.
+        cursors: Keeps how far the run's streams are delivered.
         rejected: Keeps what the server refused.
         run_key: First part of the idempotency keys; never used by another run.
-        bounds: How large a batch may be.
         backoff: How long to wait after a failure.
         honours_keys: Tells whether the server knows a batch that it has seen before.
         clock: Seconds, rising.
@@ -51,27 +49,26 @@ class Lane:
         not_before_s: By ``clock``, when it tries again.
         asked_until_s: By ``clock``, until when the server has asked to be left alone.
         last_error: What went wrong last; None since the last success.
+        seen_bytes: How long the stream was when the last batch was begun.
     """
 
     def __init__(
         self,
         source: Source,
         sink: Sink,
-        cursors: CursorFile,
+        cursors: Cursors,
         rejected: Rejected,
         run_key: str,
         *,
-        bounds: Bounds | None = None,
         backoff: Backoff | None = None,
         honours_keys: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self.sink = sink
-        self._cursors = cursors
+        self.cursors = cursors
         self._rejected = rejected
         self._run_key = run_key
-        self._bounds = bounds or Bounds(max_records=sink.max_records)
         self._backoff = backoff or backoffs.USUAL
         self._honours_keys = honours_keys
         self._clock = clock
@@ -83,6 +80,7 @@ class Lane:
         self.not_before_s = 0.0
         self.asked_until_s = 0.0
         self.last_error: MLDashError | None = None
+        self.seen_bytes = 0
 
     @property
     def cursor(self) -> Cursor:
@@ -96,7 +94,7 @@ class Lane:
         if cursor is None:
             # The user's thread looks too; what it finds must not replace what is newer.
             with self._lock:
-                cursor = self._cursor = self._cursor or self._doubted(self._cursors.load())
+                cursor = self._cursor = self._cursor or self._doubted(self._load())
         return cursor
 
     @property
@@ -122,24 +120,44 @@ class Lane:
     def step(self) -> Verdict | None:
         """Send one batch; return what became of it, or None when there is nothing to send."""
         begun = self.begin()
-        return self.end(begun, self.sink.send(begun)) if isinstance(begun, Batch) else begun
+        failed = save([self])
+        if failed:
+            return failed[0][1]
+        return self.sent(begun) if isinstance(begun, Batch) else begun
+
+    def sent(self, batch: Batch) -> Verdict:
+        """Send a batch that is noted on disk; return what became of it."""
+        verdict = self.end(batch, self.sink.send(batch))
+        failed = save([self])
+        return failed[0][1] if failed else verdict
 
     def begin(self) -> Batch | Verdict | None:
-        """Return the next batch, for :meth:`end`; None, or what is wrong, when there is none."""
+        """Return the next batch, for :meth:`end`; None, or what is wrong, when there is none.
+
+        It is to be noted on disk by :func:`save` before it is sent.
+        """
         return self._guarded(self._named)
 
     def end(self, batch: Batch, verdict: Verdict) -> Verdict:
-        """Take note of what became of the batch that :meth:`begin` gave."""
+        """Take note of what became of the batch that :meth:`begin` gave; :func:`save` follows."""
         return self._guarded(lambda: self._settle(batch, verdict))
+
+    def has_more(self, goal_bytes: int) -> bool:
+        """Tell whether it is worth a request to go on now: to a goal, or as a batch is full."""
+        offset = self.cursor.offset
+        return offset < goal_bytes or self.seen_bytes - offset >= self.sink.bounds.max_bytes
 
     def _guarded(self, work: Callable[[], T]) -> T | Verdict:
         """Do something; return what it means for the stream when its folder fails."""
         try:
             return work()
-        except MLDashError as error:
+        except (MLDashError, OSError) as error:
+            return self._trouble(error)
+
+    def _trouble(self, error: OSError | MLDashError) -> Verdict:
+        if isinstance(error, MLDashError):
             return self._halt(Halt(error, whole_run=False))
-        except OSError as error:
-            return self._put_off(Retry(_disk_error(error, self.source.name)))
+        return self._put_off(Retry(_disk_error(error, self.source.name)))
 
     def settle_alone(self, verdict: Verdict) -> Verdict:
         """Take note of a verdict on something that is no record, such as making the run."""
@@ -154,24 +172,18 @@ class Lane:
         return verdict
 
     def _named(self) -> Batch | None:
-        """Return the next batch, named on disk before it is sent for the first time."""
+        """Return the next batch: the one that was named before, or else a new one."""
         cursor = self.cursor
+        self.seen_bytes = self.source.size()
         if cursor.in_flight is not None:
-            if self._unsaved:
-                self._save(cursor)
             return batches.load(self.source, cursor)
-        found, named = batches.cut(self.source, cursor, self._bounds, self._run_key)
-        if named is None:
-            self._idle(found)
-        else:
-            self._save(found)
+        found, named = batches.cut(
+            self.source, cursor, self.sink.bounds, self._run_key, self.seen_bytes
+        )
+        # What was only passed over needs no note on disk: it is passed over again.
+        self._cursor = found
+        self._unsaved = self._unsaved or named is not None
         return named
-
-    def _idle(self, cursor: Cursor) -> None:
-        # What was passed over needs no note on disk: it is passed over again.
-        self._cursor = cursor
-        if self._unsaved:
-            self._save(cursor)
 
     def _settle(self, named: Batch, verdict: Verdict) -> Verdict:
         if isinstance(verdict, Done):
@@ -193,7 +205,7 @@ class Lane:
         cursor = self.cursor
         assert cursor.in_flight is not None
         if len(named.lines) > 1:
-            self._save(replace(cursor, suspect_end=cursor.in_flight.end, in_flight=None))
+            self._change(replace(cursor, suspect_end=cursor.in_flight.end, in_flight=None))
             return verdict
         self._rejected.add(self.source.name, named.first, named.lines[0], verdict.error)
         # Nothing is known of the suspects behind it: they are tried together.
@@ -208,7 +220,7 @@ class Lane:
         # The answer that confirms a batch says whether the server knew it from before.
         doubtful = named.doubted and self.sink.doubles and not self._honours_keys()
         doubted = delivered if doubtful else 0
-        self._save(
+        self._change(
             replace(
                 cursor,
                 offset=named.end,
@@ -248,11 +260,37 @@ class Lane:
             return cursor
         return replace(cursor, in_flight=replace(named, doubted=True))
 
-    def _save(self, cursor: Cursor) -> None:
-        # Kept in memory first: what was delivered stays delivered while the disk refuses.
+    def _change(self, cursor: Cursor) -> None:
+        # In memory first: what was delivered stays delivered while the disk refuses.
         self._cursor, self._unsaved = cursor, True
-        self._cursors.save(cursor)
-        self._unsaved = False
+
+    def _load(self) -> Cursor:
+        return self.cursors.load(self.source.name)
+
+    def unsaved(self) -> Cursor | None:
+        """Return what is still to be noted on disk."""
+        return self._cursor if self._unsaved else None
+
+    def note_saved(self, error: OSError | MLDashError | None) -> Verdict | None:
+        """Take note that the cursor is on disk, or why it is not; return what that means."""
+        if error is None:
+            self._unsaved = False
+            return None
+        return self._trouble(error)
+
+
+def save(lanes: Iterable[Lane]) -> list[tuple[Lane, Verdict]]:
+    """Note on disk how far streams of one run are, in one write; return those that cannot go on."""
+    changed = [(lane, cursor) for lane in lanes if (cursor := lane.unsaved()) is not None]
+    if not changed:
+        return []
+    error: OSError | MLDashError | None = None
+    try:
+        changed[0][0].cursors.save([cursor for _, cursor in changed])
+    except (OSError, MLDashError) as failure:
+        error = failure
+    verdicts = ((lane, lane.note_saved(error)) for lane, _ in changed)
+    return [(lane, verdict) for lane, verdict in verdicts if verdict is not None]
 
 
 def _disk_error(error: OSError, name: str) -> MLDashError:

@@ -12,7 +12,7 @@ from typing import Any
 from ml_dash._base import fsio
 from ml_dash._base.clock import file_stamp
 from ml_dash._delivery.bulk import opened
-from ml_dash._delivery.cursors import CursorFile, digest
+from ml_dash._delivery.cursors import Cursors, digest
 from ml_dash._delivery.lease import Lease
 from ml_dash._delivery.ports import Batch
 from ml_dash._delivery.rejected import Rejected
@@ -93,15 +93,17 @@ def _keep(folder: TargetFolder, before: list[Any], left: list[Any], *, discarded
 def _recount(folder: TargetFolder, before: list[Any], left: list[Any], *, discarded: bool) -> None:
     """Make the accounts agree with what is listed."""
     listed = Counter(entry["stream"] for entry in left)
+    cursors, changed = Cursors(folder.cursors), []
     for name in {entry["stream"] for entry in before}:
-        file = CursorFile(folder.cursors, name)
-        cursor = file.load()
+        cursor = cursors.load(name)
         less = cursor.rejected - listed[name]
+        cursor = replace(cursor, rejected=listed[name])
         if discarded:
-            changed = replace(cursor, rejected=listed[name], discarded=cursor.discarded + less)
+            changed.append(replace(cursor, discarded=cursor.discarded + less))
         else:
-            changed = replace(cursor, rejected=listed[name], delivered=cursor.delivered + less)
-        file.save(changed)
+            changed.append(replace(cursor, delivered=cursor.delivered + less))
+    cursors.save(changed)
+    cursors.close()
 
 
 def _busy(path: Path) -> RunOpenError:

@@ -60,6 +60,19 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """How large a batch may be.
+
+    Attributes:
+        max_records: At most so many records.
+        max_bytes: At most so many bytes, unless one record alone is larger.
+    """
+
+    max_records: int
+    max_bytes: int = 1 << 19
+
+
+@dataclass(frozen=True)
 class Batch:
     """Records that are sent, and judged, together.
 
@@ -79,10 +92,13 @@ class Batch:
 class Sink(Protocol):
     """Takes batches of one stream."""
 
-    max_records: int
-    """How many records a batch may have."""
     doubles: bool
     """Whether a batch that arrives twice is there twice, unless the server knows its key."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """How large a batch may be now."""
+        ...
 
     def send(self, batch: Batch) -> Verdict:
         """Send a batch once, and tell what became of it."""

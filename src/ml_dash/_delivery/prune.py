@@ -21,8 +21,8 @@ _OF_RUN = (
     f"{layout.FILES}/{SNAPSHOT}", layout.WRITERS, layout.JOURNAL,
 )  # fmt: skip
 _OF_DELIVERY = (
-    "*/target*.json", "*/lock", "*/uploaded.jsonl", "*/cursors/*.json", "*/*/uploaded.jsonl",
-    "*/*/cursors/*.json",
+    "*/target*.json", "*/lock", "*/uploaded.jsonl", "*/cursors.jsonl*", "*/*/uploaded.jsonl",
+    "*/*/cursors.jsonl*",
 )  # fmt: skip
 
 

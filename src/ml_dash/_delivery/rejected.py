@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ml_dash._base.clock import stamp
 from ml_dash._record import codec
 from ml_dash._store.stream import Stream
-from ml_dash.exceptions import MLDashError
+from ml_dash.exceptions import CorruptDataError, MLDashError
 
 NAME = "rejected.jsonl"
+_NEEDED: Final = {"stream", "number", "code", "reason", "record"}
 
 
 class Rejected:
@@ -30,6 +31,7 @@ class Rejected:
         """Keep one record; nothing happens when it is there already.
 
         Raises:
+            CorruptDataError: a line of it is damaged.
             OSError: it cannot be written; the record is still in its stream.
         """
         if self._known is None:
@@ -48,7 +50,7 @@ class Rejected:
 
         Raises:
             OSError: it cannot be read.
-            ValueError: a line is unreadable.
+            CorruptDataError: a line is damaged.
         """
         yield from entries_of(self.path)
 
@@ -62,12 +64,31 @@ def entries_of(path: Path) -> Iterator[dict[str, Any]]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: a line is unreadable.
+        CorruptDataError: a line is damaged.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return
-    for line in data[: data.rfind(b"\n") + 1].split(b"\n"):
+    for number, line in enumerate(data[: data.rfind(b"\n") + 1].split(b"\n"), 1):
         if line:
-            yield codec.decode(line)
+            yield _entry(path, number, line)
+
+
+def _entry(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        entry = codec.decode(line)
+    except ValueError as error:
+        raise _damaged(path, number) from error
+    if isinstance(entry, dict) and entry.keys() >= _NEEDED:
+        return entry
+    raise _damaged(path, number)
+
+
+def _damaged(path: Path, number: int) -> CorruptDataError:
+    return CorruptDataError(
+        f"Line {number} of {path}, the list of refused records, is damaged",
+        context={"path": str(path), "line": number},
+        kept="the file is untouched, and each record is in its stream",
+        hint="Restore the file, or take the line out of it",
+    )

@@ -46,6 +46,8 @@ class StreamReport:
 class DeliveryReport:
     """The account of a run's delivery to one server.
 
+    ``accepted`` is the sum of ``delivered``, ``pending``, ``rejected`` and ``discarded``, always.
+
     Attributes:
         url: The server.
         streams: One account for each stream, such as ``logs`` or ``metrics/train``.
@@ -84,6 +86,11 @@ class DeliveryReport:
         return sum(sum(stream.rejected.values()) for stream in self.streams.values())
 
     @property
+    def discarded(self) -> int:
+        """Records that the server refused, and that the user has let go."""
+        return self._sum("discarded")
+
+    @property
     def maybe_duplicated(self) -> int:
         """Records that a server without idempotency keys may have twice."""
         return self._sum("maybe_duplicated")
@@ -118,7 +125,7 @@ class DeliveryReport:
         return {
             "url": self.url, "folder": self.folder, "accepted": self.accepted,
             "delivered": self.delivered, "pending": self.pending, "rejected": self.rejected,
-            "size_bytes": self.size_bytes, "retries": self.retries,
+            "discarded": self.discarded, "size_bytes": self.size_bytes, "retries": self.retries,
             "maybe_duplicated": self.maybe_duplicated, "halted": self.halted,
             "last_error": self.last_error, "lag_s": self.lag_s, "crashes": self.crashes,
             "streams": {name: each.as_dict() for name, each in self.streams.items()},
@@ -130,6 +137,7 @@ class DeliveryReport:
         parts = [f"delivered {self.delivered} of {self.accepted} records to {self.url}"]
         parts += [f"{self.pending} pending"] if self.pending else []
         parts += [f"{self.rejected} rejected"] if self.rejected else []
+        parts += [f"{self.discarded} discarded"] if self.discarded else []
         parts += [f"{self.maybe_duplicated} maybe duplicated"] if self.maybe_duplicated else []
-        parts += [f"halted: {self.halted}"] if self.halted else []
+        parts += [f"halted: {self.halted.rstrip('.')}"] if self.halted else []
         return "; ".join(parts)

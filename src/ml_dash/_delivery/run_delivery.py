@@ -13,7 +13,7 @@ from typing import Any
 from ml_dash._delivery import backoff as backoffs
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.beside import Beside
-from ml_dash._delivery.cursors import CursorFile
+from ml_dash._delivery.cursors import Cursors
 from ml_dash._delivery.identity import settle_place
 from ml_dash._delivery.lane import Lane, State
 from ml_dash._delivery.lease import Lease
@@ -56,6 +56,7 @@ class RunDelivery:
     Attributes:
         halted: Why nothing is sent until somebody acts.
         wake: Called when files that were on their way have arrived, or cannot now.
+        has_more: Whether the last step ended before all was sent that could be.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class RunDelivery:
         self.rejected = Rejected(folder.notes)
         self.halted: MLDashError | None = None
         self.wake: Callable[[], object] = lambda: None
+        self.has_more = False
         self._told = told
         self._backoff = backoff or backoffs.USUAL
         self._clock = clock
         self._uploaded = Uploaded(folder.notes / "uploaded.jsonl")
+        self._cursors = Cursors(folder.cursors)
         self._run_sink = RunSink(server, folder)
         self._look_again_s = 0.0
         self._ending = ((-1, -1), False)
@@ -106,7 +109,7 @@ class RunDelivery:
 
     def _lane(self, source: LineSource, sink: Sink) -> Lane:
         return Lane(
-            source, sink, CursorFile(self.folder.cursors, source.name), self.rejected,
+            source, sink, self._cursors, self.rejected,
             self.folder.target.run_key, backoff=self._backoff, clock=self._clock,
             honours_keys=lambda: self.server.honours_keys,
         )  # fmt: skip
@@ -126,7 +129,7 @@ class RunDelivery:
             CorruptDataError: what the run's folder says about itself is damaged.
             OSError: the run's folder cannot be read.
         """
-        self._is_closing = False
+        self._is_closing = self.has_more = False
         if self.room is not None:
             self.room.look()
         if self.halted is not None and not self._may_go_on():
@@ -197,11 +200,13 @@ class RunDelivery:
         if files in list(self._lanes):
             self._files.start()
         out = (self._run_lane, files)
-        sending, sent = Sending(self._lanes, out, self.server, self._run_id(), stop), []
+        sending = Sending(self._lanes, out, self.server, self._run_id(), stop, self._clock)
+        sent = []
         for lane, verdict in sending.verdicts():
             sent += self._note_files()  # in the order in which they came
             self._note(lane, verdict)
         sent += self._note_files()
+        self.has_more = sending.is_cut_short
         return sending.moved or any(isinstance(each, (Done, Reject)) for each in sent)
 
     def _note_files(self) -> list[Verdict]:
@@ -360,8 +365,8 @@ class RunDelivery:
         with self._close_lock:
             self.lease.give_back()
             self.server.close()
-            self.rejected.close()
-            self._uploaded.close()
+            for notes in (self.rejected, self._uploaded, self._cursors):
+                notes.close()
 
     def find(self) -> None:
         """Take up streams that were begun since the last look.

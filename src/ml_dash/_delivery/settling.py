@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ml_dash._delivery.cursors import Cursor, CursorFile
+from ml_dash._delivery.cursors import Cursor, Cursors
 from ml_dash._delivery.run_delivery import RunDelivery
 from ml_dash._delivery.sinks import Server
 from ml_dash._delivery.sources import LineSource
@@ -42,6 +42,7 @@ def settle(
     folder.note(run_id=run_id, project_id=project_id)
     _note_files(folder.notes / "uploaded.jsonl", file_ids)
     delivery = RunDelivery(store, folder, server)
+    cursors, ends = Cursors(folder.cursors), []
     try:
         delivery.find()
         for name in delivery.names():
@@ -49,10 +50,10 @@ def settle(
             assert isinstance(source, LineSource)
             size = source.size()
             count = source.count(0, size) if size else 0
-            CursorFile(folder.cursors, name).save(
-                Cursor(name, size, count, delivered=count, size_bytes=size)
-            )
+            ends.append(Cursor(name, size, count, delivered=count, size_bytes=size))
+        cursors.save(ends)
     finally:
+        cursors.close()
         delivery.close()
 
 

@@ -114,6 +114,8 @@ class Shipper:
     def _rest_s(self) -> float:
         if self._crashes_in_row:
             return min(_AFTER_CRASH_MAX_S, self._poll_s * 2.0 ** (self._crashes_in_row - 1))
+        if self.delivery.has_more and self.delivery.lease.is_held:
+            return 0.0
         # What backs off may be due before the next look.
         due_s = self.delivery.next_try_s - time.monotonic()
         return min(self._poll_s, max(_SHORTEST_REST_S, due_s))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from ml_dash._base.facts import about
 from ml_dash._base.policy import ErrorHandlingMode
-from ml_dash._delivery.ports import Batch, Facts
+from ml_dash._delivery.ports import Batch, Bounds, Facts
 from ml_dash._delivery.times import times_of
 from ml_dash._delivery.verdicts import Halt, Reject, Retry, Verdict, attempt
 from ml_dash._record import codec
@@ -29,7 +30,7 @@ from ml_dash._remote.signs import SignCalls
 from ml_dash._remote.small_files import SmallFileCalls
 from ml_dash._remote.tracks import TrackCalls, track_entries
 from ml_dash._remote.transport import Transport
-from ml_dash.exceptions import CorruptDataError, MLDashError
+from ml_dash.exceptions import CorruptDataError, MLDashError, RemoteNotFoundError
 
 _log = logging.getLogger("ml_dash.delivery")
 _DATA: Final = b',"data":{'
@@ -117,6 +118,25 @@ class Server(SmallFileCalls, RecordCalls, TrackCalls, SignCalls):
         """How many appends the server takes in one request; 0 when it takes them one by one."""
         return self._transport.bundle_max
 
+    def waiting_at_most(self, timeout_s: float) -> AbstractContextManager[None]:
+        """Let a connection be silent for no longer than this for the length of a block."""
+        return self._transport.waiting_at_most(timeout_s)
+
+    def run_facts(self, experiment_id: str) -> dict[str, Any]:
+        """Return what the server says of a run; one of 0.6 does not tell all.
+
+        Raises:
+            RemoteNotFoundError: it knows no such run.
+            RemoteClientError: the request failed.
+        """
+        try:
+            return self.get_experiment(experiment_id)
+        except RemoteNotFoundError:  # so does a server of 0.6 answer, whatever it has
+            data = self._graphql(documents.EXPERIMENT_BY_ID, {"id": experiment_id}, "GetExperiment")
+            if data.get("experimentById") is None:
+                raise
+            return replies.field(data, "experimentById", dict, "GetExperiment")
+
     def append(self, experiment_id: str, records: Append) -> None:
         """Append records to one stream of a run.
 
@@ -139,7 +159,7 @@ class AppendSink:
         run_id: Returns the run's id there.
     """
 
-    max_records = 2000
+    bounds = Bounds(2000)
     doubles = True
 
     def __init__(self, server: Server, run_id: RunId) -> None:
@@ -185,11 +205,14 @@ def _log_line(record: Mapping[str, Any]) -> dict[str, Any]:
 class MetricSink(AppendSink):
     """Takes points of one metric."""
 
-    max_records = 4000
-
     def __init__(self, server: Server, run_id: RunId, name: str | None) -> None:
         super().__init__(server, run_id)
         self._name = name
+
+    @property
+    def bounds(self) -> Bounds:  # type: ignore[override] # it may change
+        """Larger for a server of this project, which looks at each point once, and quickly."""
+        return Bounds(20_000, 1 << 21) if self._server.bundle_max else Bounds(4000)
 
     def append(self, batch: Batch) -> Append:
         """Return points as they are sent."""
@@ -266,7 +289,7 @@ def _tell_not_described(topic: str, error: MLDashError) -> None:
 class ParamSink(AppendSink):
     """Takes changes of the parameters; several at once are merged."""
 
-    max_records = 500
+    bounds = Bounds(500)
     doubles = False
 
     def append(self, batch: Batch) -> Append:

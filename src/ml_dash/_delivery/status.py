@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ml_dash._delivery.ports import Batch
+from ml_dash._delivery.ports import Batch, Bounds
 from ml_dash._delivery.sinks import Server, events
 from ml_dash._delivery.target import TargetFolder
 from ml_dash._delivery.verdicts import Reject, Retry, Verdict, attempt
@@ -63,7 +63,7 @@ def ids_of(answer: dict[str, Any]) -> dict[str, str]:
 class RunSink:
     """Takes the run's document: the last state counts."""
 
-    max_records = 1000
+    bounds = Bounds(1000)
     doubles = False
 
     def __init__(self, server: Server, folder: TargetFolder) -> None:

@@ -73,8 +73,8 @@ class TargetFolder:
 
     @property
     def cursors(self) -> Path:
-        """Folder of the cursors."""
-        return self.notes / "cursors"
+        """File of the cursors."""
+        return self.notes / "cursors.jsonl"
 
     @property
     def target(self) -> Target:

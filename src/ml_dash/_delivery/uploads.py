@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from ml_dash._delivery.ports import Batch
+from ml_dash._delivery.ports import Batch, Bounds
 from ml_dash._delivery.sinks import RunId, Server, events
 from ml_dash._delivery.small_files import SmallFiles, is_small, key_of
 from ml_dash._delivery.status import Conflicts, retried_conflict
@@ -22,7 +22,7 @@ _AT_A_TIME: Final = 4
 class FileSink:
     """Takes what happens to files: stored, replaced, described anew, deleted."""
 
-    max_records = 200
+    bounds = Bounds(200)
     doubles = False
 
     def __init__(

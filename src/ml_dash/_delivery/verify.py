@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ml_dash._delivery import run_facts
 from ml_dash._delivery.run_delivery import RunDelivery
+from ml_dash._delivery.run_facts import Difference, canonical
 from ml_dash._delivery.sinks import Server, decoded
 from ml_dash.exceptions import RemoteNotFoundError
 
@@ -26,12 +27,14 @@ class Compared:
         here: How many records were delivered.
         there: How many the server has.
         same: Whether their checksums agree.
+        differences: Facts of the run itself that differ.
     """
 
     stream: str
     here: int
     there: int
     same: bool
+    differences: tuple[Difference, ...] = ()
 
 
 class _Sum:
@@ -43,7 +46,7 @@ class _Sum:
 
     def add(self, record: Any) -> None:
         self.count += 1
-        self._digest.update(json.dumps(_canonical(record), sort_keys=True).encode() + b"\n")
+        self._digest.update(json.dumps(canonical(record), sort_keys=True).encode() + b"\n")
 
     @classmethod
     def of(cls, records: Iterable[Any]) -> _Sum:
@@ -57,19 +60,6 @@ class _Sum:
         return Compared(stream, self.count, there.count, same)
 
 
-def _canonical(value: Any) -> Any:
-    """Return a value in one form, however a database spells its numbers."""
-    if isinstance(value, dict):
-        return {key: _canonical(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_canonical(each) for each in value]
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        return int(value) if value.is_integer() else value
-    return value
-
-
 def verify(delivery: RunDelivery) -> Iterator[Compared]:
     """Yield a comparison of each stream of a run with what its server has.
 
@@ -81,7 +71,9 @@ def verify(delivery: RunDelivery) -> Iterator[Compared]:
     server, run_id = delivery.server, delivery.folder.target.run_id
     for name in delivery.names():
         kind, _, rest = name.partition("/")
-        if kind == "logs":
+        if kind == "run":
+            yield _run(delivery, server, run_id)
+        elif kind == "logs":
             here = _Sum.of(map(_line, _records(delivery, name)))
             yield here.compared(name, _Sum.of(_logs_there(server, run_id)))
         elif kind == "metrics":
@@ -161,6 +153,16 @@ def _by_time(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for entry in entries:
         merged.setdefault(entry["timestamp"], {}).update(entry)
     return [merged[time] for time in sorted(merged)]
+
+
+def _run(delivery: RunDelivery, server: Server, run_id: str) -> Compared:
+    """Compare the last state of the run that was delivered with what the server says of the run."""
+    states = [event["data"] for event in _records(delivery, "run")]
+    here = run_facts.here(states[-1], delivery.folder.target.prefix) if states else {}
+    there = run_facts.there(server.run_facts(run_id)) if states else {}
+    differences = run_facts.differences(here, there)
+    shared = sum(fact in there for fact in here)
+    return Compared("run", len(here), shared, not differences, differences)
 
 
 def _params(delivery: RunDelivery, server: Server, run_id: str) -> Compared:

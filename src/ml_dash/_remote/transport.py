@@ -234,6 +234,21 @@ class Transport:
         """Return a request as errors name it."""
         return f"{method} {shown_url(self.url)}{path}"
 
+    @contextmanager
+    def waiting_at_most(self, timeout_s: float) -> Iterator[None]:
+        """Let a connection be silent for no longer than this for the length of a block, in seconds.
+
+        Raises:
+            ConfigurationError: the certificates or the proxy of the environment cannot be used.
+        """
+        session = self._open_session()
+        before_s = session.timeout_s
+        session.timeout_s = min(before_s, timeout_s)
+        try:
+            yield
+        finally:
+            session.timeout_s = before_s
+
     # -- one attempt -----------------------------------------------------------------------------
 
     @contextmanager

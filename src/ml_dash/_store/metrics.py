@@ -13,6 +13,7 @@ from ml_dash._base.facts import about
 from ml_dash._base.fork import reset_in_child
 from ml_dash._store.definitions import DESCRIBING, Definition, news, said
 from ml_dash._store.documents import Document
+from ml_dash._store.growth import Growth
 from ml_dash._store.journal import Add, Event, Journal
 from ml_dash._store.layout import METRICS, POINTS, SUMMARY
 from ml_dash._store.logs import decode_line, decode_lines
@@ -191,6 +192,7 @@ class MetricStores:
 
     def __init__(self, folder: Path, journal: Journal, *, durable: bool = False) -> None:
         self.folder = folder / METRICS
+        self.growth = Growth()
         self._journal = journal
         self._durable = durable
         self._open: dict[str | None, MetricStore] = {}
@@ -256,6 +258,7 @@ class MetricStores:
         directory = self._noted_directory(key, definition)
         self._names.note(key, directory)
         store = self._store(name, directory)
+        store.stream.growth = self.growth
         try:
             store.open()
         except OSError as error:

@@ -65,6 +65,7 @@ class RunStore:
         self.params = ParamStore(self.folder, self.journal, durable=durable)
         self.logs = LogStore(self.folder, durable=durable)
         self.metrics = MetricStores(self.folder, self.journal, durable=durable)
+        self.growth = self.logs.stream.growth = self.metrics.growth
         self.tracks = TrackStores(self.folder, self.journal, durable=durable)
         identity = f"{project}/{'/'.join(segments)}"
         self.files = FileStore(self.folder, identity, self.journal, durable=durable)

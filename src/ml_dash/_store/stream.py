@@ -24,6 +24,7 @@ from ml_dash._base.fork import reset_in_child
 from ml_dash._base.fsio import LOCK_EX, LOCK_UN, flock, sync_folder
 from ml_dash._record import codec
 from ml_dash._store.descriptors import SHARED, Descriptors
+from ml_dash._store.growth import Growth
 from ml_dash.exceptions import PrefixError
 
 _log = logging.getLogger("ml_dash.store")
@@ -66,6 +67,9 @@ class Stream:
         self._next = self._own_from = first
         self._look_again_at = 0.0
         self._synced_end = 0
+        self.growth: Growth | None = None
+        """Told what the stream gets, each time that the folder is looked at."""
+        self._told_end = 0
         self._sync_lock = threading.Lock()
         reset_in_child(self)
 
@@ -200,6 +204,9 @@ class Stream:
             # A removed file takes writes without complaint; only its link count tells.
             if os.fstat(self._fd).st_nlink:
                 self._look_again_at = monotonic() + LOOK_AT_FOLDER_EVERY_S
+                if self.growth is not None:
+                    self.growth.add(self._end - self._told_end)
+                    self._told_end = self._end
                 return self._fd
             self._close()
             self._end = 0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from ml_dash._arguments import DEFAULT_ROOT, spool_root
 from ml_dash._delivery.target import TargetFolder, runs_below, targets_of
+
+NOTHING: Final = "No run there is to be delivered to a server."
 
 
 def roots_of(given: Sequence[Path]) -> list[Path]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from ml_dash._delivery.mending import discard, retry
 from ml_dash._delivery.rejected import Rejected
 from ml_dash._delivery.target import TargetFolder
+from ml_dash.cli_commands._call import fault, json_option, note
 from ml_dash.cli_commands._codes import DONE, PARTLY
+from ml_dash.cli_commands._output import put_json
 from ml_dash.cli_commands._runs import owing
+from ml_dash.exceptions import MLDashError
 
+_NONE: Final = "No record was refused."
 _ROOTS = click.argument("roots", nargs=-1, metavar="[ROOT ...]",
                         type=click.Path(exists=True, path_type=Path))  # fmt: skip
 
@@ -27,32 +30,62 @@ def command() -> None:
     """
 
 
-def _found(roots: tuple[Path, ...]) -> Iterator[tuple[Path, TargetFolder, dict[str, Any]]]:
+def _refused(
+    roots: tuple[Path, ...],
+) -> tuple[list[tuple[Path, TargetFolder, list[dict[str, Any]]]], int]:
+    """Return the runs that have refused records, and the exit code: not all can be looked at."""
+    found, code = [], DONE
     for run, folder in owing(roots):
-        for entry in Rejected(folder.notes).entries():
-            yield run, folder, entry
+        try:
+            place = {"run": str(run), "url": folder.target.url}
+            entries = [{**place, **entry} for entry in Rejected(folder.notes).entries()]
+        except (MLDashError, OSError) as error:
+            fault(f"{run}: {error}")
+            code = PARTLY
+            continue
+        if entries:
+            found.append((run, folder, entries))
+    return found, code
+
+
+def _entries(roots: tuple[Path, ...]) -> tuple[list[dict[str, Any]], int]:
+    found, code = _refused(roots)
+    return [entry for _, _, entries in found for entry in entries], code
 
 
 @command.command("list")
 @_ROOTS
-def listing(roots: tuple[Path, ...]) -> int:
+@json_option
+def listing(roots: tuple[Path, ...], as_json: bool) -> int:
     """Print each refused record and the server's words; exit with 3 if there are any."""
-    count = 0
-    for run, _, entry in _found(roots):
-        count += 1
-        click.echo(f"{run} {entry['stream']} #{entry['number']}: {entry['reason']}")
-    if not count:
-        click.echo("No record was refused.")
-    return PARTLY if count else DONE
+    found, code = _entries(roots)
+    if as_json:
+        put_json([{name: each[name] for name in each if name != "record"} for each in found])
+        return PARTLY if found else code
+    for each in found:
+        click.echo(f"{each['run']} {each['stream']} #{each['number']}: {each['reason']}")
+    if not found and code == DONE:
+        click.echo(_NONE)
+    return PARTLY if found else code
 
 
 @command.command("show")
 @_ROOTS
-def show(roots: tuple[Path, ...]) -> None:
-    """Print all that is known of each refused record, as indented JSON."""
-    for run, folder, entry in _found(roots):
-        facts = {"run": str(run), "url": folder.target.url, **entry}
-        click.echo(json.dumps(facts, indent=2, default=str))
+@json_option
+def show(roots: tuple[Path, ...], as_json: bool) -> int:
+    """Print all that is known of each refused record, as indented JSON.
+
+    One document after the other; with --json a single one, a list.
+    """
+    found, code = _entries(roots)
+    if as_json:
+        put_json(found)
+        return code
+    for each in found:
+        put_json(each)
+    if not found and code == DONE:
+        note(_NONE)
+    return code
 
 
 @command.command("export")
@@ -60,38 +93,64 @@ def show(roots: tuple[Path, ...]) -> None:
 @click.option(
     "-o", "--output", type=click.File("w"), default="-", help="Where to; here if omitted."
 )
-def export(roots: tuple[Path, ...], output: Any) -> None:
+def export(roots: tuple[Path, ...], output: Any) -> int:
     """Write each refused record as a line of JSON."""
-    for run, folder, entry in _found(roots):
-        facts = {"run": str(run), "url": folder.target.url, **entry}
-        click.echo(json.dumps(facts, default=str), file=output)
+    found, code = _entries(roots)
+    for each in found:
+        click.echo(json.dumps(each, default=str), file=output)
+    return code
 
 
 @command.command("retry")
 @_ROOTS
-def again(roots: tuple[Path, ...]) -> int:
+@json_option
+def again(roots: tuple[Path, ...], as_json: bool) -> int:
     """Send the refused records once more; those that are taken are no longer listed.
 
-    They go behind what was delivered since. Exits with 3 when some are refused again.
+    They go behind what was delivered since. Exits with 3 when some are refused again, or could not
+    be sent.
     """
-    left = 0
-    for run, folder in owing(roots):
-        taken, refused = retry(run, folder)
-        left += refused
-        if taken or refused:
-            click.echo(f"{run}: {taken} taken, {refused} refused again")
-    return PARTLY if left else DONE
+    found, code = _refused(roots)
+    rows = [_sent_again(run, folder) for run, folder, _ in found]
+    if any(row["refused"] or row["error"] for row in rows):
+        code = PARTLY
+    if as_json:
+        put_json(rows)
+        return code
+    for row in rows:
+        if row["error"] is None:
+            click.echo(f"{row['run']}: {row['taken']} taken, {row['refused']} refused again")
+    if not rows and code == DONE:
+        click.echo(_NONE)
+    return code
+
+
+def _sent_again(run: Path, folder: TargetFolder) -> dict[str, Any]:
+    row = {"run": str(run), "url": folder.target.url, "taken": 0, "refused": 0, "error": None}
+    try:
+        row["taken"], row["refused"] = retry(run, folder)
+    except (MLDashError, OSError) as error:
+        row["error"] = str(error)
+        fault(f"{run}: {error}")
+    return row
 
 
 @command.command("discard")
 @_ROOTS
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def forget(roots: tuple[Path, ...], yes: bool) -> None:
+@json_option
+def forget(roots: tuple[Path, ...], yes: bool, as_json: bool) -> int:
     """List the refused records no more; they stay in their run's streams."""
-    runs = [(run, folder) for run, folder in owing(roots) if any(Rejected(folder.notes).entries())]
-    for run, folder in runs:
-        if yes or click.confirm(f"List the refused records of {run} no more?"):
+    found, code = _refused(roots)
+    rows = []
+    for run, folder, _ in found:
+        if yes or click.confirm(f"List the refused records of {run} no more?", err=True):
             kept = discard(folder)
-            click.echo(f"{run}: moved to {kept}")
-    if not runs:
-        click.echo("No record was refused.")
+            rows.append({"run": str(run), "url": folder.target.url, "kept": str(kept)})
+            if not as_json:
+                click.echo(f"{run}: moved to {kept}")
+    if as_json:
+        put_json(rows)
+    elif not found and code == DONE:
+        click.echo(_NONE)
+    return code

@@ -9,12 +9,14 @@ import click
 
 from ml_dash._base import console
 from ml_dash._delivery.bulk import Outcome, Synced, sync
+from ml_dash._delivery.report import DeliveryReport
 from ml_dash._delivery.target import TargetFolder
 from ml_dash.cli_commands._call import current, detail, fault, json_option
 from ml_dash.cli_commands._codes import DONE, PARTLY
 from ml_dash.cli_commands._output import put_json
 from ml_dash.cli_commands._progress import Shown
-from ml_dash.cli_commands._runs import owing
+from ml_dash.cli_commands._runs import NOTHING, owing
+from ml_dash.cli_commands._waits import Waits
 from ml_dash.exceptions import MLDashError
 
 
@@ -29,26 +31,36 @@ def command(roots: tuple[Path, ...], live: bool, patience_s: float, as_json: boo
     """Deliver everything that any run under ROOT still owes to its server.
 
     ROOT is a folder of runs, or a run; .dash and the spool when there is none. Crashed, offline and
-    halted runs are finished; nothing is delivered twice. Exits with 3 when something is still owed
-    or was rejected.
+    halted runs are finished; nothing is delivered twice. A server that took nothing for as long as
+    --timeout says is tried once for each further run. Exits with 3 when something is still owed or
+    was rejected.
     """
+    waits = Waits(patience_s)
     try:
-        rows = [_deliver(run, folder, live, patience_s) for run, folder in owing(roots)]
+        rows = [_deliver(run, folder, live, waits) for run, folder in owing(roots)]
     except KeyboardInterrupt:
         fault("What was sent stays there; the same command sends the rest.")
         raise
     if as_json:
         put_json(rows)
     elif not rows:
-        click.echo("No run there is to be delivered to a server.")
+        click.echo(NOTHING)
     return DONE if all(row["outcome"] == Outcome.DELIVERED.value for row in rows) else PARTLY
 
 
-def _deliver(run: Path, folder: TargetFolder, live: bool, patience_s: float) -> dict[str, Any]:
+def _deliver(run: Path, folder: TargetFolder, live: bool, waits: Waits) -> dict[str, Any]:
     quiet = current().quiet or None
     try:
+        patience_s = waits.patience_s(folder.target.url)
         with console.progress(f"Delivering {run.name}", 0, quiet=quiet) as advance:
-            done = sync(run, folder, live=live, patience_s=patience_s, seen=Shown(advance))
+            shown = Shown(advance)
+
+            def seen(report: DeliveryReport) -> None:
+                shown(report)
+                waits.seen(report)
+
+            done = sync(run, folder, live=live, patience_s=patience_s, seen=seen)
+        waits.done(done)
     except (MLDashError, OSError) as error:
         fault(f"{run}: {error}")
         return {"run": str(run), "outcome": "failed", "error": str(error)}
@@ -67,6 +79,7 @@ def _line(done: Synced) -> str:
         text += f" ({report.delivered} of {report.accepted} records at {report.url}"
         text += f", {report.pending} pending" if report.pending else ""
         text += f", {report.rejected} rejected" if report.rejected else ""
+        text += f", {report.discarded} discarded" if report.discarded else ""
         text += ")"
     if report.halted or (report.pending and report.last_error):
         text += f"\n  {report.halted or report.last_error}"

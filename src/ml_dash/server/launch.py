@@ -155,7 +155,8 @@ def greeting(
         f"Files      {settings.files_place.partition('?')[0]}",
     ]
     if settings.no_auth:
-        return [*lines, "", "WARNING: no authentication: every process of this machine can read,",
+        return [*lines, "Token      any will do: ML_DASH_TOKEN=any", "",
+                "WARNING: no authentication: every process of this machine can read,",
                 "change and delete everything. Use this for tests only."]  # fmt: skip
     log_in = f"Log in     ml-dash login --dash-url {shown} --auth-url {shown}"
     if token is None:

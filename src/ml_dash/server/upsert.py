@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table
@@ -11,10 +12,32 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row, unless one of its unique keys is taken; return whether it was inserted."""
-    statement = _insert(connection, table).values(**values).on_conflict_do_nothing()
+    return bool(insert_all_new(connection, table, [values]))
+
+
+def insert_all_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+) -> set[Any]:
+    """Insert rows, but those of which a unique key is taken.
+
+    Args:
+        connection: An open write transaction.
+        table: A table whose primary key is one column.
+        rows: The rows, with the same columns each; not empty.
+
+    Returns:
+        The primary keys of those that were inserted.
+    """
     # Not by the number of rows, which is -1 on PostgreSQL whatever happened.
-    made = statement.returning(*table.primary_key.columns)
-    return connection.execute(made).first() is not None
+    made = connection.execute(_insert_new(connection.dialect.name, table), list(rows))
+    return set(made.scalars())
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Any:
+    # Made once: to make a statement takes longer than to run it.
+    statement = _insert(dialect, table).on_conflict_do_nothing()
+    return statement.returning(*table.primary_key.columns)
 
 
 def upsert(
@@ -33,7 +56,7 @@ def upsert(
         values: The row, when it is new.
         changes: What to change in the row that is there; not empty.
     """
-    statement = _insert(connection, table).values(**values)
+    statement = _insert(connection.dialect.name, table).values(**values)
     statement = statement.on_conflict_do_update(index_elements=list(key), set_=dict(changes))
     return connection.execute(statement.returning(*table.c)).one()
 
@@ -52,18 +75,14 @@ def upsert_many(
         table: The table.
         key: The columns of one of its unique indexes.
         rows: The rows, all with the same columns; not empty.
-        changes: The columns that the row that is there takes over from the new one; if none, it
-            stays as it is.
+        changes: The columns that the row that is there takes over from the new one.
     """
-    statement = _insert(connection, table)
-    if changes:
-        taken = {name: statement.excluded[name] for name in changes}
-        statement = statement.on_conflict_do_update(index_elements=list(key), set_=taken)
-    else:
-        statement = statement.on_conflict_do_nothing()
+    statement = _insert(connection.dialect.name, table)
+    taken = {name: statement.excluded[name] for name in changes}
+    statement = statement.on_conflict_do_update(index_elements=list(key), set_=taken)
     connection.execute(statement, [dict(row) for row in rows])
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    made: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+def _insert(dialect: str, table: Table) -> Any:
+    made: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return made(table)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import NoneType
 from typing import Any
 
 import httpx
 import pytest
 
-from ml_dash.server.settings import ServerSettings
-from tests.server.live import Live, running
-from tests.server.web.wire import NODES, OPTIONAL, PHYSICAL, World, has, made_run, send
+from tests.server.web.wire import NODES, OPTIONAL, PHYSICAL, World, has, send
 
 FILE = """id name pPath description tags metadata
   physicalFile{filename contentType sizeBytes checksum s3Url}"""
@@ -106,19 +103,6 @@ OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         (f"query($experiment:ID!){{experimentById(id:$experiment){{id name description tags status "
         f"metadata {PNS}}}}}"), {"experimentById": {"id": str, "metadata": dict}}),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Run a server."""
-    with running(ServerSettings(data=tmp_path_factory.mktemp("data"))) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def world(live: Live) -> World:
-    """Return a run on it."""
-    return made_run(live)
 
 
 def ask(client: httpx.Client, query: str, variables: Any) -> dict[str, Any]:

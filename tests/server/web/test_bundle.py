@@ -6,8 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from ml_dash._record import codec
+from ml_dash.server.parts import Parts
+from ml_dash.server.tables import applied
+from ml_dash.server.upkeep.collecting import forget_keys
 from ml_dash.server.web.observed import BUNDLE_MAX
 from tests.server.live import Live, experiment_of
 
@@ -82,6 +86,39 @@ def test_a_refused_part_leaves_the_others(live_on_both: Live) -> None:
     assert mended["parts"][0]["status"] == 200
     names = [each["name"] for each in client.get(f"{run}/metrics").json()["metrics"]]
     assert names == ["a", "b", "bad"]
+
+
+def test_parts_of_one_metric_are_stored_in_order(live_on_both: Live) -> None:
+    """A metric may come several times among others; its points stand as the parts did."""
+    client = live_on_both.as_user("alice")
+    run = experiment_of(client)
+    reply = bundled(
+        client, run, points("a", "k/a/0-1", 0, 1), points("b", "k/b/0-0", 7),
+        points("c", "k/c/0-0", 8), points("a", "k/a/2-2", 2),
+    )  # fmt: skip
+    assert [part["status"] for part in reply.json()["parts"]] == [200] * 4
+    assert [part["body"]["startIndex"] for part in reply.json()["parts"]] == ["0", "0", "0", "2"]
+    found = client.get(f"{run}/metrics/a/data").json()["data"]
+    assert [each["data"]["step"] for each in found] == [0, 1, 2]
+
+
+def test_a_forgotten_part_leaves_the_others(live_on_both: Live) -> None:
+    """What may have been stored long ago is refused, and nothing of it is stored again."""
+    client = live_on_both.as_user("alice")
+    run = experiment_of(client)
+    parts = Parts.open(live_on_both.settings)
+    for step in range(2):
+        bundled(client, run, points("a", f"k/a/{step}-{step}", step))
+    with live_on_both.writing() as (connection, _):
+        connection.execute(update(applied).values(applied_ms=0))
+    assert forget_keys(parts) == 1
+    parts.close()
+    again = points("a", "k/a/0-0", 0), points("b", "k/b/0-0", 1), points("c", "k/c/0-0", 2)
+    assert [part["status"] for part in bundled(client, run, *again).json()["parts"]] == [
+        409, 200, 200,
+    ]  # fmt: skip
+    totals = [client.get(f"{run}/metrics/{name}/stats").json()["totalDataPoints"] for name in "abc"]
+    assert totals == ["2", "1", "1"]
 
 
 @pytest.mark.parametrize(

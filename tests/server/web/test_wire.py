@@ -8,16 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from types import NoneType
 
 import pyarrow.parquet as pq
 import pytest
 
 from ml_dash.server.points import CHUNK_POINTS
-from ml_dash.server.settings import ServerSettings
 from ml_dash.server.web import protocol
-from tests.server.live import Live, running
 from tests.server.web.wire import (
     CONTENT,
     NODES,
@@ -25,7 +22,6 @@ from tests.server.web.wire import (
     PHYSICAL,
     World,
     has,
-    made_run,
     send,
     upload,
 )
@@ -50,19 +46,6 @@ READ = {
     "R20": {"id": str, "topic": str}, "R21": {"timestamp": float, "data": dict},
     "R22": {"count": int, "trackId": str},
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Run a server."""
-    with running(ServerSettings(data=tmp_path_factory.mktemp("data"))) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def world(live: Live) -> World:
-    """Return a run on it."""
-    return made_run(live)
 
 
 @pytest.mark.parametrize("number", READ)
@@ -278,11 +261,11 @@ def test_a_track_without_entries_has_no_times(world: World) -> None:
     assert (shown["columns"], shown["firstTimestamp"], shown["totalEntries"]) == ([], None, 0)
 
 
-def test_a_token_is_exchanged(live: Live) -> None:
+def test_a_token_is_exchanged(world: World) -> None:
     """R25: without a body; 401 for a token of nobody."""
-    token = live.token("bob")
-    assert send(live.client(token), "POST", "/api/auth/exchange")["ml_dash_token"]
-    assert live.client("nobody").post("/api/auth/exchange").status_code == 401
+    token = world.live.token("bob")
+    assert send(world.live.client(token), "POST", "/api/auth/exchange")["ml_dash_token"]
+    assert world.live.client("nobody").post("/api/auth/exchange").status_code == 401
 
 
 def test_files_are_found_by_their_name(world: World) -> None:

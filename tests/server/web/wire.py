@@ -23,6 +23,7 @@ PHYSICAL = {"contentType": str, "sizeBytes": (int, str), "checksum": str, "filen
 class World:
     """A server with one run in it, made by the requests of a client of 0.6."""
 
+    live: Live
     client: httpx.Client
     made: dict[str, Any]
     ids: dict[str, str]
@@ -61,7 +62,7 @@ def send(client: httpx.Client, method: str, path: str, body: Any = None, **how: 
 
 def made_run(live: Live) -> World:
     """Return the run ``alice/vision/sweeps/run-1``, made as 0.6 makes one."""
-    world = World(live.as_user("alice"), {}, {})
+    world = World(live, live.as_user("alice"), {}, {})
     _make_tree(world)
     _append(world)
     return world

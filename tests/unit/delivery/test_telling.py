@@ -10,25 +10,10 @@ from ml_dash._base.policy import ErrorHandlingMode
 from ml_dash._delivery.telling import TELL_AFTER_S, Telling
 from ml_dash._delivery.verdicts import Done, Halt, Retry
 from ml_dash.exceptions import CorruptDataError, PermissionDeniedError, ServerError
+from tests.clock import Clock
 
 DONE, RETRY = Done(), Retry(ServerError("no"))
 REFUSED = Halt(PermissionDeniedError("not yours"))
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        """Return what it shows."""
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return a clock."""
-    return Clock()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from ml_dash.server.points.series import (
     Point,
     Stats,
     append,
+    append_all,
     buffered,
     chunk,
     prepare,
@@ -33,6 +34,6 @@ from ml_dash.server.points.worker import Compaction
 
 __all__ = [
     "CHUNK_POINTS", "Appended", "Batch", "Chart", "Compaction", "Point", "Stats", "append",
-    "buffered", "chunk", "compact", "downsampled", "due_series", "moments", "prepare", "remove",
-    "stats", "totals", "window",
+    "append_all", "buffered", "chunk", "compact", "downsampled", "due_series", "moments", "prepare",
+    "remove", "stats", "totals", "window",
 ]  # fmt: skip

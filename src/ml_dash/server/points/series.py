@@ -14,7 +14,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, delete, func, or_, select
@@ -165,27 +164,58 @@ def append(
         SerializationError: as :func:`prepare`; nothing was stored.
     """
     batch = points if isinstance(points, Batch) else prepare(points)
+    return append_all(connection, {series_id: batch}, at_ms)[series_id]
+
+
+def append_all(
+    connection: Connection, batches_by_id: Mapping[int, Batch], at_ms: int | None = None
+) -> dict[int, Appended]:
+    """Add points at the ends of many series, as :func:`append` does to one.
+
+    Args:
+        connection: An open write transaction.
+        batches_by_id: What :func:`prepare` made, by series; not empty. Writers that give the series
+            in the same order never wait for each other in a circle.
+        at_ms: When those came that do not say when they were logged; now, when omitted.
+    """
     now_ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
-    first_ms, last_ms = batch.span_ms or (now_ms, now_ms)
-    taken = {
-        "id": series_id,
-        "count": batch.count,
-        "rows": len(batch.rows),
-        "first_ms": first_ms,
-        "last_ms": last_ms,
-        "size_bytes": batch.size_bytes,
-        "due": batch.count >= limits.CHUNK_POINTS or batch.size_bytes >= limits.CHUNK_BYTES,
-    }
-    row = connection.execute(_counted(connection.dialect.name), taken).one()
-    first_index = row.next_index - batch.count
-    place = {"series_id": series_id, "at_ms": now_ms}
-    starts = accumulate((each["points"] for each in batch.rows), initial=first_index)
+    taken = [_taken(series_id, batch, now_ms) for series_id, batch in batches_by_id.items()]
+    rows = {row.id: row for row in connection.execute(_counted(connection.dialect.name), taken)}
     placed = [
-        {**place, **each, "first_index": start}
-        for each, start in zip(batch.rows, starts, strict=False)
+        each
+        for series_id, batch in batches_by_id.items()
+        for each in _placed(batch, series_id, rows[series_id].next_index - batch.count, now_ms)
     ]
     connection.execute(_INSERT_BATCH, placed)
-    return Appended(first_index, row.next_index - 1, row.next_index - row.chunked, row.due)
+    return {
+        row.id: Appended(
+            row.next_index - batches_by_id[row.id].count, row.next_index - 1,
+            row.next_index - row.chunked, row.due,
+        )
+        for row in rows.values()
+    }  # fmt: skip
+
+
+def _taken(series_id: int, batch: Batch, now_ms: int) -> dict[str, Any]:
+    """Return the row of a series that has this batch only."""
+    first_ms, last_ms = batch.span_ms or (now_ms, now_ms)
+    return {
+        "id": series_id,
+        "next_index": batch.count,
+        "first_ms": first_ms,
+        "last_ms": last_ms,
+        "waiting_bytes": batch.size_bytes,
+        "waiting_rows": len(batch.rows),
+        "due": batch.count >= limits.CHUNK_POINTS or batch.size_bytes >= limits.CHUNK_BYTES,
+    }
+
+
+def _placed(
+    batch: Batch, series_id: int, first_index: int, now_ms: int
+) -> Iterator[dict[str, Any]]:
+    for row in batch.rows:
+        yield {"series_id": series_id, "at_ms": now_ms, **row, "first_index": first_index}
+        first_index += row["points"]
 
 
 def is_due(waiting: Any, waiting_bytes: Any, waiting_rows: Any) -> Any:
@@ -341,18 +371,10 @@ def batch_times(row: Any) -> list[int]:
 
 @cache
 def _counted(dialect: str) -> Any:
-    """Return the statement that takes indexes for a batch, and locks the series; made once."""
+    """Return the statement that takes indexes for batches, and locks the series; made once."""
     # Both have the same ways; their types do not say so.
     insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = insert(series).values(
-        id=bindparam("id"),
-        next_index=bindparam("count"),
-        first_ms=bindparam("first_ms"),
-        last_ms=bindparam("last_ms"),
-        waiting_bytes=bindparam("size_bytes"),
-        waiting_rows=bindparam("rows"),
-        due=bindparam("due"),
-    )
+    statement = insert(series)
     new = statement.excluded
     counts = {
         "next_index": series.c.next_index + new.next_index,
@@ -366,4 +388,4 @@ def _counted(dialect: str) -> Any:
     statement = statement.on_conflict_do_update(
         index_elements=[series.c.id], set_={**counts, "last_ms": last_ms, "due": due}
     )
-    return statement.returning(series.c.next_index, series.c.chunked, series.c.due)
+    return statement.returning(series.c.id, series.c.next_index, series.c.chunked, series.c.due)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, func, select, update
 from ml_dash.server.ids import Ids, now_ms
 from ml_dash.server.names import checked_name, checked_tags
 from ml_dash.server.tables import metrics, tracks
-from ml_dash.server.upsert import insert_new
+from ml_dash.server.upsert import insert_all_new
 
 _NAMES = {"metrics": "name", "tracks": "topic"}
 _WHAT = {"metrics": "metric", "tracks": "track"}
@@ -24,23 +24,65 @@ def ensure(
     name: str,
     facts: Mapping[str, Any],
 ) -> Any:
-    """Return a metric or a track, made when it is not there; what is given of it is noted."""
+    """Return a metric or a track; see :func:`ensure_all`."""
+    return ensure_all(connection, ids, table, experiment_id, {name: facts})[name]
+
+
+def ensure_all(
+    connection: Connection,
+    ids: Ids,
+    table: Table,
+    experiment_id: int,
+    facts: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return metrics or tracks, made when they are not there; what is given of them is noted.
+
+    Args:
+        connection: An open write transaction.
+        ids: Gives the ids of new ones.
+        table: ``metrics`` or ``tracks``.
+        experiment_id: Whose they are.
+        facts: What is given of each, by its name; not empty.
+
+    Raises:
+        UnfitError: a name or a tag cannot be one.
+    """
+    given = {name: _given(each) for name, each in facts.items()}
+    rows = _found(connection, table, experiment_id, given)
+    missing = [name for name in given if name not in rows]
+    if missing:
+        now, label = now_ms(), _NAMES[table.name]
+        new = [
+            {"id": ids.new(), "experiment_id": experiment_id, label: checked, "tags": [],
+             "description": None, "metadata": None, "created_ms": now, "updated_ms": now,
+             **given[checked]}
+            for checked in (checked_name(name, _WHAT[table.name], slashes=True) for name in missing)
+        ]  # fmt: skip
+        insert_all_new(connection, table, new)
+        rows |= _found(connection, table, experiment_id, missing)
+    return {name: _updated(connection, table, rows[name], given[name]) for name in given}
+
+
+def _given(facts: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: facts[key] for key in ("description", "tags", "metadata") if facts.get(key)}
     if "tags" in given:
         given["tags"] = checked_tags(given["tags"])
-    row = find(connection, table, experiment_id, name)
-    if row is None:
-        checked_name(name, _WHAT[table.name], slashes=True)
-        now = now_ms()
-        new = {"id": ids.new(), "experiment_id": experiment_id, _NAMES[table.name]: name,
-               "tags": [], "created_ms": now, "updated_ms": now, **given}  # fmt: skip
-        insert_new(connection, table, new)
-        row = find(connection, table, experiment_id, name)
-    if any(getattr(row, key) != value for key, value in given.items()):
-        own = table.c.id == row.id  # type: ignore[union-attr]
-        changed = update(table).where(own).values(**given, updated_ms=now_ms())
-        row = connection.execute(changed.returning(*table.c)).one()
-    return row
+    return given
+
+
+def _found(
+    connection: Connection, table: Table, experiment_id: int, names: Collection[str]
+) -> dict[str, Any]:
+    label = _NAMES[table.name]
+    own = (table.c.experiment_id == experiment_id) & table.c[label].in_(names)
+    return {getattr(row, label): row for row in connection.execute(select(table).where(own))}
+
+
+def _updated(connection: Connection, table: Table, row: Any, given: Mapping[str, Any]) -> Any:
+    if all(getattr(row, key) == value for key, value in given.items()):
+        return row
+    changed = update(table).where(table.c.id == row.id).values(**given, updated_ms=now_ms())
+    return connection.execute(changed.returning(*table.c)).one()
 
 
 def find(connection: Connection, table: Table, experiment_id: int, name: str) -> Any | None:
@@ -91,4 +133,4 @@ def counted(
     return {row[0]: row[1] for row in rows}
 
 
-__all__ = ["counted", "ensure", "find", "listed", "metrics", "paged", "tracks"]
+__all__ = ["counted", "ensure", "ensure_all", "find", "listed", "metrics", "paged", "tracks"]

@@ -9,18 +9,22 @@ gone is known, too, and refused: it would double records.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from ml_dash.server.errors import ForgottenError
 from ml_dash.server.ids import now_ms
 from ml_dash.server.tables import applied
-from ml_dash.server.upsert import insert_new
+from ml_dash.server.upsert import insert_all_new
 
 A_DAY_MS = 86_400_000
 _AT_ONCE = 1000
+_NOTE = (
+    update(applied).where(applied.c.digest == bindparam("taken")).values(reply=bindparam("told"))
+)
 _RANGE = re.compile(r"(.+)/(\d{1,18})-(\d{1,18})", re.ASCII | re.DOTALL)
 
 
@@ -51,35 +55,53 @@ def named(path: str, text: str) -> Key:
 
 
 def take(connection: Connection, key: Key, experiment_id: int, kept_days: float) -> str | None:
-    """Return the answer to an earlier request of this name; None when there was none.
+    """Return the answer to an earlier request of this name; see :func:`take_all`."""
+    return take_all(connection, [key], experiment_id, kept_days).get(key.digest)
 
-    Where the same request is at work in another transaction, this waits for its end.
+
+def take_all(
+    connection: Connection, keys: Sequence[Key], experiment_id: int, kept_days: float
+) -> dict[str, str]:
+    """Return the answers to earlier requests of these names, by digest.
+
+    Where one of these requests is at work in another transaction, this waits for its end.
 
     Args:
         connection: An open write transaction.
-        key: The request's name.
-        experiment_id: What it is sent to.
+        keys: The requests' names, each once, in an order that is the same in all requests, so that
+            two never wait for each other.
+        experiment_id: What they are sent to.
         kept_days: How long answers are kept; 0 is for ever.
 
     Raises:
         ForgottenError: so old a request may have been carried out, and nobody knows any more.
     """
-    row = {
-        "digest": key.digest, "experiment_id": experiment_id, "reply": "", "applied_ms": now_ms(),
-        "stream": key.stream, "last": key.last,
-    }  # fmt: skip
-    if insert_new(connection, applied, row):
-        if key.stream is not None and kept_days > 0:
-            _refuse_forgotten(connection, key, kept_days)
-        return None
-    found = select(applied.c.reply).where(applied.c.digest == key.digest)
-    return str(connection.execute(found).scalar_one())
+    if not keys:
+        return {}
+    now = now_ms()
+    rows = [
+        {"digest": key.digest, "experiment_id": experiment_id, "reply": "", "applied_ms": now,
+         "stream": key.stream, "last": key.last} for key in keys
+    ]  # fmt: skip
+    new = insert_all_new(connection, applied, rows)
+    if kept_days > 0:
+        _refuse_forgotten(connection, [key for key in keys if key.digest in new], kept_days)
+    return known(connection, [key.digest for key in keys if key.digest not in new])
 
 
-def note(connection: Connection, key: Key, reply: str) -> None:
-    """Keep the answer to a request whose name was taken in this transaction."""
-    own = applied.c.digest == key.digest
-    connection.execute(update(applied).where(own).values(reply=reply))
+def known(connection: Connection, digests: Collection[str]) -> dict[str, str]:
+    """Return the answers to those of some requests that were carried out, by digest."""
+    if not digests:
+        return {}
+    found = select(applied.c.digest, applied.c.reply).where(applied.c.digest.in_(digests))
+    return {row.digest: row.reply for row in connection.execute(found) if row.reply}
+
+
+def note(connection: Connection, replies: Mapping[str, str]) -> None:
+    """Keep the answers to requests whose names were taken in this transaction, by digest."""
+    rows = [{"taken": digest, "told": reply} for digest, reply in replies.items()]
+    if rows:
+        connection.execute(_NOTE, rows)
 
 
 def forget(connection: Connection, kept_days: float) -> int:
@@ -98,19 +120,28 @@ def forget(connection: Connection, kept_days: float) -> int:
     return len(digests)
 
 
-def _refuse_forgotten(connection: Connection, key: Key, kept_days: float) -> None:
-    old = select(func.max(applied.c.last)).where(
-        applied.c.stream == key.stream, applied.c.applied_ms < _before_ms(kept_days)
+def _refuse_forgotten(connection: Connection, keys: Sequence[Key], kept_days: float) -> None:
+    streams = [key.stream for key in keys if key.stream is not None]
+    if not streams:
+        return
+    old = select(applied.c.stream, func.max(applied.c.last).label("mark")).where(
+        applied.c.stream.in_(streams), applied.c.applied_ms < _before_ms(kept_days)
     )
-    mark = connection.execute(old).scalar_one()
-    if mark is not None and key.first <= mark:
-        raise ForgottenError(
-            f"Records of this stream up to number {mark} came more than {kept_days:g} days ago, "
-            f"and whether {key.first} to {key.last} were among them is not known any more; "
-            "nothing was stored",
-            hint="Compare the run with what the server has; send what it lacks under another key",
-            context={"first": key.first, "last": key.last, "taken_up_to": mark},
-        )
+    marks = {row.stream: row.mark for row in connection.execute(old.group_by(applied.c.stream))}
+    for key in keys:
+        mark = marks.get(key.stream)
+        if mark is not None and key.first <= mark:
+            raise _forgotten(key, mark, kept_days)
+
+
+def _forgotten(key: Key, mark: int, kept_days: float) -> ForgottenError:
+    return ForgottenError(
+        f"Records of this stream up to number {mark} came more than {kept_days:g} days ago, "
+        f"and whether {key.first} to {key.last} were among them is not known any more; "
+        "nothing was stored",
+        hint="Compare the run with what the server has; send what it lacks under another key",
+        context={"first": key.first, "last": key.last, "taken_up_to": mark},
+    )
 
 
 def _before_ms(kept_days: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,21 +70,53 @@ class EntriesBody(Body):
     entries: list[Any] = Field(min_length=1, json_schema_extra=_items("timestamp"))
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
 @dataclass(frozen=True)
 class Append:
     """Records that are ready to be stored.
 
     Attributes:
         do: Stores them in a transaction, and returns the answer.
-        then: What is to be done once the transaction is committed.
+        points: What :func:`store_points` takes, where they are points.
     """
 
     do: Work
-    then: Callable[[], None] = _nothing
+    points: Points | None = None
+
+    def then(self) -> None:
+        """Do what is to be done once the transaction is committed."""
+        if self.points is not None and self.points.due:
+            self.points.who.parts.compaction.wake()
+
+
+@dataclass
+class Points:
+    """Points of a metric that were looked at.
+
+    Attributes:
+        who: Who sends them.
+        name: The metric.
+        facts: What is said of it along with them.
+        found: What was good and bad in the request.
+        batch: The points, ready; None without any.
+        due: Whether there is enough to be put together, once they are stored.
+    """
+
+    who: Asked
+    name: str
+    facts: Facts
+    found: Sorted
+    batch: points.Batch | None
+    due: bool = False
+
+    def reply(self, metric: Any, done: points.Appended | None) -> dict[str, Any]:
+        """Return the answer."""
+        reply = {"metricId": str(metric.id), "chunkSize": points.CHUNK_POINTS}
+        if self.batch is None or done is None:
+            return {**reply, "count": 0, **self.found.told()}
+        self.due = done.due
+        return {**reply, "bufferedDataPoints": str(done.waiting),
+                "startIndex": str(done.first_index), "endIndex": str(done.last_index),
+                "count": self.batch.count, **self.found.told()}  # fmt: skip
 
 
 def of_logs(
@@ -140,30 +172,34 @@ def _times(sent: PointsBody, found: Sorted) -> list[int] | None:
 
 
 def of_found_points(
-    who: Asked, name: str, facts: Facts, found: Sorted, times: list[int] | None = None, *,
-    single: bool = False,
-) -> Append:  # fmt: skip
+    who: Asked, name: str, facts: Facts, found: Sorted, times: list[int] | None = None
+) -> Append:
     """Return points that were looked at, ready."""
     batch = points.prepare(found.good, times) if found.good else None
-    due = False
+    ready = Points(who, name, facts, found, batch)
+    return Append(lambda connection, row: store_points(connection, row, [ready])[0], ready)
 
-    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
-        nonlocal due
-        metric = described.ensure(
-            connection, who.parts.ids, described.metrics, row.id, name, facts.given()
-        )
-        reply = {"metricId": str(metric.id), "chunkSize": points.CHUNK_POINTS}
-        if batch is None:
-            return {**reply, "count": 0, **found.told()}
-        done = points.append(connection, metric.id, batch)
-        due = done.due
-        reply["bufferedDataPoints"] = str(done.waiting)
-        if single:
-            return {**reply, "index": str(done.first_index)}
-        return {**reply, "startIndex": str(done.first_index), "endIndex": str(done.last_index),
-                "count": batch.count, **found.told()}  # fmt: skip
 
-    return Append(work, lambda: who.parts.compaction.wake() if due else None)
+def store_points(
+    connection: Connection, row: Any, ready: Sequence[Points]
+) -> list[dict[str, Any]]:
+    """Store points of several metrics of an experiment, and return the answers.
+
+    Args:
+        connection: An open write transaction.
+        row: The experiment.
+        ready: The points, of each metric at most once; not empty.
+    """
+    facts = {each.name: each.facts.given() for each in ready}
+    ids = ready[0].who.parts.ids
+    metrics = described.ensure_all(connection, ids, described.metrics, row.id, facts)
+    batches = {metrics[each.name].id: each.batch for each in ready if each.batch is not None}
+    done = points.append_all(connection, batches) if batches else {}
+    return [
+        each.reply(metric, done.get(metric.id))
+        for each in ready
+        for metric in [metrics[each.name]]
+    ]
 
 
 def of_entries(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -137,15 +137,38 @@ def once(
         key: The request's name.
         work: Does it, and returns the answer.
     """
-    if key is None:
-        return codec.encode(dict(work(connection, row)))
-    named = keys.named(path, key)
-    known = keys.take(connection, named, row.id, who.parts.settings.key_days)
-    if known is not None:
-        return known.encode()
-    reply = codec.encode(dict(work(connection, row)))
-    keys.note(connection, named, reply.decode())
-    return reply
+    return all_once(who, connection, row, [(path, key)], lambda _left: [work(connection, row)])[0]
+
+
+def all_once(
+    who: Asked,
+    connection: Connection,
+    row: Any,
+    named: Sequence[tuple[str, str | None]],
+    work: Callable[[Sequence[int]], Sequence[Mapping[str, Any]]],
+) -> list[bytes]:
+    """Do several things to an experiment, those that were not done; return the answers as JSON.
+
+    Args:
+        who: The request.
+        connection: An open write transaction.
+        row: The experiment.
+        named: What was asked for, and the name of that request; no name twice.
+        work: Is given the positions of those that are to be done, does them, and returns their
+            answers.
+    """
+    known_as = {at: keys.named(path, key) for at, (path, key) in enumerate(named) if key}
+    days = who.parts.settings.key_days
+    told = keys.take_all(connection, list(known_as.values()), row.id, days)
+    replies = {at: told[key.digest].encode() for at, key in known_as.items() if key.digest in told}
+    left = [at for at in range(len(named)) if at not in replies]
+    if left:
+        new = zip(left, (codec.encode(dict(reply)) for reply in work(left)), strict=True)
+        replies |= dict(new)
+        keys.note(connection, {
+            known_as[at].digest: replies[at].decode() for at in left if at in known_as
+        })  # fmt: skip
+    return [replies[at] for at in range(len(named))]
 
 
 def values_reply(reply: Mapping[str, Any]) -> Response:

@@ -8,6 +8,8 @@ leaves the others as they are.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -20,8 +22,8 @@ from starlette.responses import Response
 
 from ml_dash.server import errors
 from ml_dash.server.errors import TooLargeError, UnfitError
-from ml_dash.server.web.appends import BY_KIND, Append
-from ml_dash.server.web.asking import LONGEST_KEY, Asked, Asker, once, writing
+from ml_dash.server.web.appends import BY_KIND, Append, store_points
+from ml_dash.server.web.asking import LONGEST_KEY, Asked, Asker, all_once, once, writing
 from ml_dash.server.web.bodies import NDJSON, Body, body_of_kind, parse
 from ml_dash.server.web.observed import BUNDLE_MAX, request_id
 
@@ -103,8 +105,12 @@ def append_bundle(
     # In the order of what they lock, so that two bundles never wait for each other.
     order = sorted(range(len(parts)), key=lambda n: (heads[n].kind, heads[n].name, n))
     with writing(who, experiment_id) as (connection, row):
+        together = _stored_together(who, connection, row, [(n, parts[n]) for n in order])
         for number in order:
-            replies[number] = _stored(who, connection, row, parts[number], name)
+            if number not in together:
+                replies[number] = _stored(who, connection, row, parts[number], name)
+    for number, reply in together.items():
+        replies[number] = reply
     for part in parts:
         if isinstance(part.ready, Append):
             part.ready.then()
@@ -120,17 +126,53 @@ def _ready(who: Asked, experiment_id: str, head: PartHead, body: bytes) -> Appen
         return error
 
 
+def _stored_together(
+    who: Asked, connection: Connection, row: Any, parts: list[tuple[int, Part]]
+) -> dict[int, bytes]:
+    """Store the points of several metrics with a few statements; return the answers by number.
+
+    All of them or none: where one meets an error, each is stored by itself, and meets its own.
+    """
+    times = Counter(part.head.name for _, part in parts if part.head.kind == "metrics")
+    chosen = [
+        (number, part.head, part.ready.points)
+        for number, part in parts
+        if isinstance(part.ready, Append) and part.ready.points and times[part.head.name] == 1
+    ]
+    if len(chosen) < 2:
+        return {}
+    named = [(_path(row, head), head.key) for _, head, _ in chosen]
+
+    def work(left: Sequence[int]) -> Sequence[dict[str, Any]]:
+        return store_points(connection, row, [chosen[at][2] for at in left])
+
+    try:
+        with connection.begin_nested():
+            told = all_once(who, connection, row, named, work)
+    except errors.FORESEEN:
+        return {}
+    return {number: _taken(each) for (number, _, _), each in zip(chosen, told, strict=True)}
+
+
 def _stored(who: Asked, connection: Connection, row: Any, part: Part, name: str) -> bytes:
     """Store a part, and return its answer."""
     ready = part.ready
     if isinstance(ready, Exception):
         return refusal(ready, name)
-    path = f"/api/experiments/{row.id}/{BY_KIND[part.head.kind].path}".format(part.head.name)
     try:
         with connection.begin_nested():
-            told = once(who, connection, row, path, part.head.key, ready.do)
+            told = once(who, connection, row, _path(row, part.head), part.head.key, ready.do)
     except errors.FORESEEN as error:
         return refusal(error, name)
+    return _taken(told)
+
+
+def _path(row: Any, head: PartHead) -> str:
+    """Return the path of a request of its own, of which the part's key is a name."""
+    return f"/api/experiments/{row.id}/{BY_KIND[head.kind].path.format(head.name)}"
+
+
+def _taken(told: bytes) -> bytes:
     return b'{"status":200,"body":%b}' % told
 
 

@@ -29,7 +29,7 @@ from ml_dash.server.auth import access
 from ml_dash.server.blobs import Blob
 from ml_dash.server.errors import TooLargeError, UnfitError
 from ml_dash.server.names import checked_name
-from ml_dash.server.records import files, folders, keys, many_keys
+from ml_dash.server.records import files, folders, keys
 from ml_dash.server.web.asking import LONGEST_KEY, Asked, Asker, writing
 from ml_dash.server.web.bodies import Text, body_of_kind, decoded, fitted
 from ml_dash.server.web.bundle import BUNDLE_ANSWER, refusal
@@ -180,7 +180,7 @@ def _known(who: Asked, row: Any, ready: Mapping[int, Ready]) -> Replies:
     if not named:
         return {}
     with who.parts.database.read() as connection:
-        known = many_keys.known(connection, set(named.values()))
+        known = keys.known(connection, set(named.values()))
     return {number: known[key].encode() for number, key in named.items() if key in known}
 
 
@@ -193,7 +193,9 @@ def _digests(row: Any, ready: Mapping[int, Ready]) -> dict[int, str]:
 def _stored(who: Asked, connection: Connection, row: Any, news: Mapping[int, Ready]) -> Replies:
     """Refer to files whose bytes are stored; return their answers."""
     named = _digests(row, news)
-    taken = many_keys.take_all(connection, set(named.values()), row.id)
+    # Of no stream: a file is found by its name, so that doing it once more doubles nothing.
+    own = [keys.Key(digest) for digest in sorted(set(named.values()))]
+    taken = keys.take_all(connection, own, row.id, kept_days=0)
     replies = {n: taken[key].encode() for n, key in named.items() if key in taken}
     # Of two under one key the first counts.
     first = {named[n]: n for n in sorted(named, reverse=True)}
@@ -201,9 +203,7 @@ def _stored(who: Asked, connection: Connection, row: Any, news: Mapping[int, Rea
     if left:
         told = _referred(who, connection, row, list(left.values()))
         replies |= zip(left, told, strict=True)
-        many_keys.note_all(
-            connection, {named[n]: replies[n].decode() for n in left if n in named}
-        )  # fmt: skip
+        keys.note(connection, {named[n]: replies[n].decode() for n in left if n in named})
     return {n: replies[first[named[n]]] if n not in replies else replies[n] for n in news}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -120,8 +121,14 @@ def append_point(
 ) -> Response:  # fmt: skip
     """Append one point to a metric."""
     found = records.sort([sent.data], records.point, most=1, partial=False)
-    ready = appends.of_found_points(who, name, sent, found, single=True)
-    return stored(who, experiment_id, key, ready)
+    ready = appends.of_found_points(who, name, sent, found)
+
+    def work(connection: Connection, row: Any) -> Mapping[str, Any]:
+        told = ready.do(connection, row)
+        kept = {fact: told[fact] for fact in ("metricId", "chunkSize", "bufferedDataPoints")}
+        return {**kept, "index": told["startIndex"]}
+
+    return stored(who, experiment_id, key, replace(ready, do=work))
 
 
 @router.post("/metrics/{name:path}/append-batch", openapi_extra=describes(PointsBody))

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from ml_dash.server.auth import access
 from ml_dash.server.blobs import Blob, Piece
 from ml_dash.server.errors import MediaTypeError, TooLargeError
-from ml_dash.server.records import files, keys, many_keys
+from ml_dash.server.records import files, keys
 from ml_dash.server.web import incoming, shapes
 from ml_dash.server.web.asking import KEY_HEADER, Asked, Asker, Key, apply_once
 from ml_dash.server.web.bodies import Text, describes, parse, raw_body
@@ -122,7 +122,7 @@ def finish(
     with who.parts.database.read() as connection:
         row = access.experiment(connection, who.caller, experiment_id, access.WRITER)
         home_of_file(connection, row, sent.parent_id)
-        known = {} if key is None else many_keys.known(connection, {digest})
+        known = {} if key is None else keys.known(connection, {digest})
     if known:
         headers = {KEY_HEADER: str(key)}
         return Response(known[digest], media_type="application/json", headers=headers)
