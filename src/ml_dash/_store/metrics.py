@@ -259,6 +259,7 @@ class MetricStores:
         self._names.note(key, directory)
         store = self._store(name, directory)
         store.stream.growth = self.growth
+        self.growth.streams += 1
         try:
             store.open()
         except OSError as error:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ml_dash._store import points
-from ml_dash._store.growth import MUCH_BYTES, Growth
+from ml_dash._store.growth import MUCH_BYTES, MUCH_OF_EACH_BYTES, Growth
 from ml_dash._store.points import PointStream
 
 
-def test_much_is_told_once(tmp_path: Path) -> None:
+def test_much_is_told_once() -> None:
     """It is told each time that as much again has come, of all streams together."""
     growth, told = Growth(), []
     growth.add(5 * MUCH_BYTES)  # nobody listens yet
@@ -21,6 +21,17 @@ def test_much_is_told_once(tmp_path: Path) -> None:
     for _ in range(4):
         growth.add(MUCH_BYTES // 2)
     assert told == [1] * 3
+
+
+def test_many_streams_tell_less_often() -> None:
+    """What is much for one stream is little for a thousand."""
+    growth, told = Growth(), []
+    growth.on_much = lambda: told.append(1)
+    growth.streams = 1000
+    growth.add(MUCH_BYTES)
+    assert told == []
+    growth.add(MUCH_OF_EACH_BYTES * 1000)
+    assert told == [1]
 
 
 def test_a_stream_tells_what_it_got(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
