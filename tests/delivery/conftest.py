@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ml_dash._delivery import backoff, shipper
 from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.run_delivery import RunDelivery
 from ml_dash._delivery.sinks import Server
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # they need what the server needs
     from tests.delivery.fault import Fault
     from tests.delivery.proxy import Proxy
     from tests.delivery.site import Site, World
+    from tests.server.running import RunningServer
 
 PREFIX = "alice/vision/sweeps/first"
 _numbers = itertools.count()
@@ -32,6 +34,23 @@ def server() -> Iterator[Loopback]:
     """Return a server that runs until the test ends."""
     with serving() as running:
         yield running
+
+
+@pytest.fixture
+def proxy(real: RunningServer) -> Iterator[Proxy]:
+    """Return a proxy before the project's server, of which each module has its own."""
+    from tests.delivery.proxy import passing
+
+    with passing(real.address) as between:
+        yield between
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a token that any server without authentication takes, and little patience."""
+    monkeypatch.setenv("ML_DASH_TOKEN", "a-server-without-authentication")
+    monkeypatch.setattr(backoff, "USUAL", Backoff(base_s=0.02, cap_s=0.1))
+    monkeypatch.setattr(shipper, "POLL_S", 0.05)
 
 
 @pytest.fixture

@@ -15,15 +15,13 @@ import httpx
 import pytest
 
 from ml_dash import Experiment
-from ml_dash._delivery import backoff, shipper
-from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.bulk import Outcome, sync
 from ml_dash._delivery.target import folder_of
 from ml_dash._remote.resuming import FROM_BYTES, PIECE_BYTES
 from ml_dash.client import RemoteClient
 from ml_dash.exceptions import InvalidFileError, RemoteRejectedError
 from tests.delivery.cutting import Cutting, cutting
-from tests.delivery.proxy import Proxy, passing
+from tests.delivery.proxy import Proxy
 from tests.server.running import RunningServer
 
 pytest.importorskip("uvicorn")
@@ -62,19 +60,9 @@ def way(real: RunningServer) -> Iterator[Cutting]:
         yield made
 
 
-@pytest.fixture
-def proxy(real: RunningServer) -> Iterator[Proxy]:
-    """Return a proxy before it."""
-    with passing(real.address) as between:
-        yield between
-
-
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(impatient: None) -> None:
     """Have little patience."""
-    monkeypatch.setenv("ML_DASH_TOKEN", "a-server-without-authentication")
-    monkeypatch.setattr(backoff, "USUAL", Backoff(base_s=0.02, cap_s=0.1))
-    monkeypatch.setattr(shipper, "POLL_S", 0.05)
 
 
 def recorded(url: str, tmp_path: Path, source: Path) -> Experiment:

@@ -12,13 +12,11 @@ import httpx
 import pytest
 
 from ml_dash import Experiment
-from ml_dash._delivery import backoff, shipper
-from ml_dash._delivery.backoff import Backoff
 from ml_dash._delivery.bulk import Outcome, opened, sync
 from ml_dash._delivery.small_files import BUNDLE_MAX_FILES, SMALL_MAX_BYTES
 from ml_dash._delivery.target import folder_of
 from ml_dash._delivery.verify import verify
-from tests.delivery.proxy import Proxy, passing
+from tests.delivery.proxy import Proxy
 from tests.server.running import RunningServer
 
 pytest.importorskip("uvicorn")
@@ -35,20 +33,10 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     server.kill()
 
 
-@pytest.fixture
-def proxy(real: RunningServer) -> Iterator[Proxy]:
-    """Return a proxy before it."""
-    with passing(real.address) as between:
-        yield between
-
-
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have little patience."""
-    monkeypatch.setenv("ML_DASH_TOKEN", "a-server-without-authentication")
     monkeypatch.setenv("ML_DASH_REQUEST_TIMEOUT", "2")
-    monkeypatch.setattr(backoff, "USUAL", Backoff(base_s=0.02, cap_s=0.1))
-    monkeypatch.setattr(shipper, "POLL_S", 0.05)
 
 
 def run_of(proxy: Proxy, tmp_path: Path, name: str) -> Experiment:

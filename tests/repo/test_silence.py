@@ -56,8 +56,6 @@ ALLOWED = {
         "date_of: (ValueError, TypeError)": "a header without a time gives no time",
     },
     "_delivery/small_files.py": {
-        "_send: MLDashError": "what is refused as a whole is sent in parts, and at last by itself, "
-        "where its error is judged",
         "_small: (MLDashError, OSError)": "the file is sent by itself, where the same error is met "
         "and judged",
     },

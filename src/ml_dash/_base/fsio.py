@@ -30,7 +30,7 @@ else:
     flock = fcntl.flock
 
 __all__ = [
-    "LOCK_EX", "LOCK_NB", "LOCK_SH", "LOCK_UN", "flock", "flocked", "move_aside", "replace_quickly",
+    "LOCK_EX", "LOCK_NB", "LOCK_SH", "LOCK_UN", "flock", "flocked", "move_aside",
     "sync_folder", "write_atomic",
 ]  # fmt: skip
 
@@ -67,32 +67,6 @@ def write_atomic(
         raise
     if durable:
         sync_folder(target.parent)
-
-
-def replace_quickly(path: Path, data: bytes) -> None:
-    """Replace a file in one step, of which this process is the only writer.
-
-    A third of the cost of :func:`write_atomic`, for documents that change many times a second: the
-    name of the temporary file needs no search, and nothing is asked of the file that is replaced.
-
-    Args:
-        path: The file; its folder must exist.
-        data: The whole new content.
-
-    Raises:
-        OSError: nothing was changed.
-    """
-    temporary = f"{path.parent}/.{path.name}.{os.getpid()}~"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    try:
-        try:
-            _write_all(fd, data)
-        finally:
-            os.close(fd)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _write_all(fd: int, data: bytes) -> None:

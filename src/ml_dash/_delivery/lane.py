@@ -94,7 +94,7 @@ class Lane:
         if cursor is None:
             # The user's thread looks too; what it finds must not replace what is newer.
             with self._lock:
-                cursor = self._cursor = self._cursor or self._doubted(self._load())
+                cursor = self._cursor = self._cursor or self._loaded()
         return cursor
 
     @property
@@ -123,9 +123,9 @@ class Lane:
         failed = save([self])
         if failed:
             return failed[0][1]
-        return self.sent(begun) if isinstance(begun, Batch) else begun
+        return self.send(begun) if isinstance(begun, Batch) else begun
 
-    def sent(self, batch: Batch) -> Verdict:
+    def send(self, batch: Batch) -> Verdict:
         """Send a batch that is noted on disk; return what became of it."""
         verdict = self.end(batch, self.sink.send(batch))
         failed = save([self])
@@ -264,8 +264,8 @@ class Lane:
         # In memory first: what was delivered stays delivered while the disk refuses.
         self._cursor, self._unsaved = cursor, True
 
-    def _load(self) -> Cursor:
-        return self.cursors.load(self.source.name)
+    def _loaded(self) -> Cursor:
+        return self._doubted(self.cursors.load(self.source.name))
 
     def unsaved(self) -> Cursor | None:
         """Return what is still to be noted on disk."""

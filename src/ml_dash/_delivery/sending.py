@@ -111,7 +111,7 @@ class Sending:
                 continue
             part = self._part(lane, begun)
             if part is None:
-                yield from save([lane]) or [(lane, lane.sent(begun))]
+                yield from save([lane]) or [(lane, lane.send(begun))]
                 continue
             if waiting and size_bytes + len(part.body) > BUNDLE_MAX_BYTES:
                 yield from self._send(waiting)
@@ -144,13 +144,13 @@ class Sending:
     def _told(self, waiting: list[_Named]) -> list[Told]:
         """Send what waits; a request that fails is told of once."""
         if len(waiting) < 2:
-            return [(lane, lane.sent(batch)) for lane, batch, _ in waiting]
+            return [(lane, lane.send(batch)) for lane, batch, _ in waiting]
         try:
             errors = self._server.append_bundle(self._run_id, [each.part for each in waiting])
         except MLDashError as error:
             verdict = judge(error)
             if isinstance(verdict, Reject):  # such as too large: each may be taken by itself
-                return [(lane, lane.sent(batch)) for lane, batch, _ in waiting]
+                return [(lane, lane.send(batch)) for lane, batch, _ in waiting]
             return [(lane, lane.end(batch, verdict)) for lane, batch, _ in waiting][:1]
         return [
             (lane, lane.end(batch, Done() if error is None else judge(error)))

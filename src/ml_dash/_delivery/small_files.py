@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from ml_dash._base.facts import about
 from ml_dash._delivery.sinks import RunId, Server
 from ml_dash._delivery.verdicts import Reject, judge
 from ml_dash._remote.small_files import SmallFile
@@ -21,6 +23,7 @@ BUNDLE_MAX_FILES: Final = 100
 BUNDLE_MAX_BYTES: Final = 1 << 20
 _HEAD_MAX_BYTES: Final = 16 << 10
 _TOO_LARGE: Final = 413
+_log = logging.getLogger("ml_dash.delivery")
 
 
 def is_small(record: Record) -> bool:
@@ -109,6 +112,9 @@ class SmallFiles:
             # As a whole: less at a time, or each by itself, may be taken.
             is_large = error.context.get("status") == _TOO_LARGE
             self._max_bytes = self._max_bytes // 2 if is_large else 0
+            how = "in smaller requests" if self.are_taken else "one by one"
+            _log.info("Small files are sent %s from now on: %s", how, error,
+                      extra=about("delivering files", error, count=len(waiting)))  # fmt: skip
             half = len(waiting) // 2
             yield from self._send(waiting[:half])
             yield from self._send(waiting[half:])

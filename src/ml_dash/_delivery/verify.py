@@ -24,8 +24,8 @@ class Compared:
 
     Attributes:
         stream: Its name.
-        here: How many records were delivered.
-        there: How many the server has.
+        here: How many records were delivered; of ``run``, how many facts.
+        there: How many of them the server has.
         same: Whether their checksums agree.
         differences: Facts of the run itself that differ.
     """

@@ -71,6 +71,6 @@ SITES: dict[str, Site] = {
         f"{ACCOUNTS}test_logout_that_cannot_be_done",
     ),
     "K43": Test(f"{CLI}test_foreseen_failure_is_three_lines", f"{LOOK}test_errors_are_json_too"),
-    "K44": Gone("no command keeps a state file; cursors are replaced whole, in each run's folder"),
+    "K44": Gone("no command keeps a state file; cursors are appended, in each run's folder"),
     "K45": Test(f"{CLI}test_help_lists_every_command"),
 }
