@@ -144,9 +144,10 @@ def test_a_server_that_offers_nothing_gets_them_one_by_one(proxy: Proxy, tmp_pat
 
 @pytest.mark.parametrize("status", [404, 405, 415, 422])
 def test_a_request_that_is_refused_whole_is_no_halt(
-    proxy: Proxy, tmp_path: Path, status: int
+    proxy: Proxy, tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where something on the way takes no such requests, the files go one by one."""
+    """Where something on the way takes none, the files go one by one, and the log says so."""
+    caplog.set_level("INFO", "ml_dash.delivery")
     exp = run_of(proxy, tmp_path, f"whole-{status}")
     with exp.run:
         stored = store(exp, 20)
@@ -154,6 +155,8 @@ def test_a_request_that_is_refused_whole_is_no_halt(
     assert synced(exp, proxy) is Outcome.DELIVERED
     assert there(exp, proxy) == stored
     assert proxy.count("/files") == 1
+    (line,) = [each for each in caplog.messages if "sent one by one" in each]
+    assert str(status) in line
 
 
 def test_a_server_that_takes_no_large_requests(proxy: Proxy, tmp_path: Path) -> None:
