@@ -204,7 +204,7 @@ def _damaged(path: Path, cause: Exception | None = None) -> CorruptDataError:
         f"{path}, which says how far the run is delivered, is damaged",
         context={"path": str(path)},
         kept="all records are in the run's folder; nothing more of them is sent",
-        hint="Compare with the server (`ml-dash verify`), then restore the file, or remove it to "
-        "send the run from its beginning",
+        hint="Restore the file. Without it the run is sent from its beginning, so that what the "
+        "server has of it may arrive twice: delete the run there before you remove the file",
         cause=cause,
     )
