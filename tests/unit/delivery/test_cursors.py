@@ -35,7 +35,7 @@ def test_damaged_cursors_are_not_taken(tmp_path: Path, content: bytes) -> None:
     path = path_in(tmp_path)
     path.parent.mkdir()
     path.write_bytes(b'{"name":"logs"}\n' + content + b"\n")
-    with pytest.raises(CorruptDataError, match="Restore the file.*may arrive twice"):
+    with pytest.raises(CorruptDataError, match=r"Restore the file.*may arrive twice"):
         Cursors(path).load("logs")
 
 
